@@ -15,6 +15,24 @@ pub enum OrderStatus {
     Cancelled,
 }
 
+impl OrderStatus {
+    /// As it is written in JSON and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "NEW",
+            Self::Finished => "FINISHED",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+
+    /// The status that [`OrderStatus::as_str`] writes as `text`.
+    pub fn from_text(text: &str) -> Option<Self> {
+        [Self::New, Self::Finished, Self::Cancelled]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+    }
+}
+
 /// Why an order was cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -23,6 +41,23 @@ pub enum Reason {
     InsufficientFunds,
     /// The user has no account.
     NoAccount,
+}
+
+impl Reason {
+    /// As it is written in JSON and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InsufficientFunds => "insufficient_funds",
+            Self::NoAccount => "no_account",
+        }
+    }
+
+    /// The reason that [`Reason::as_str`] writes as `text`.
+    pub fn from_text(text: &str) -> Option<Self> {
+        [Self::InsufficientFunds, Self::NoAccount]
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+    }
 }
 
 /// Someone placed an order, and it wants to be paid.

@@ -57,6 +57,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_the_database_keeps_is_what_travels() {
+        for status in ["NEW", "FINISHED", "CANCELLED"] {
+            let read = crate::OrderStatus::from_text(status).unwrap();
+            assert_eq!(serde_json::to_value(read).unwrap(), status);
+        }
+        for reason in ["insufficient_funds", "no_account"] {
+            let read = Reason::from_text(reason).unwrap();
+            assert_eq!(serde_json::to_value(read).unwrap(), reason);
+        }
+    }
+
+    #[test]
     fn what_travels_is_plain_json() {
         let event = PaymentFailed {
             order_id: Uuid::nil(),
