@@ -28,7 +28,7 @@ pub use class::ErrorClass;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use envelope::{Envelope, MessageId, StoredEnvelopeError};
 pub use event::{DecodeError, EncodeError, Event};
-pub use in_process::InProcess;
+pub use in_process::{InProcess, InProcessConfig};
 pub use new_message::NewMessage;
 pub use nudge::Nudge;
 pub use transport::{

@@ -101,6 +101,30 @@ impl Subscription {
         self.prefetch = prefetch;
         self
     }
+
+    /// Checks that name, types and prefetch make sense. Transports call it
+    /// before they declare anything.
+    ///
+    /// # Errors
+    /// [`TransportError::Config`] names the first field that does not.
+    pub fn validate(&self) -> Result<(), TransportError> {
+        let wrong = |field, reason: &str| {
+            Err(TransportError::Config {
+                field,
+                reason: reason.to_owned(),
+            })
+        };
+        if self.name.is_empty() {
+            return wrong("name", "must not be empty");
+        }
+        if self.types.is_empty() || self.types.iter().any(String::is_empty) {
+            return wrong("types", "name at least one event type, none of them empty");
+        }
+        if !(1..=1000).contains(&self.prefetch) {
+            return wrong("prefetch", "must be from 1 to 1000");
+        }
+        Ok(())
+    }
 }
 
 /// Receives messages.

@@ -1,3 +1,0 @@
-/// (being written)
-#[derive(Debug, Clone, Default)]
-pub struct InProcess;
