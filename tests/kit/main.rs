@@ -1,0 +1,5 @@
+//! The kit itself keeps what it promises to the stories.
+
+mod clients;
+mod own_servers;
+mod waiting;
