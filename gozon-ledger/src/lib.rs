@@ -1,1 +1,104 @@
-//! (being written)
+//! A double-entry ledger that joins your own transaction.
+//!
+//! Money moves by [`Transfer`]s between accounts. A transfer has an id of the
+//! caller's choosing, and the same id never moves money twice; its debits equal
+//! its credits; it happens as a whole or not at all. An account may have a floor
+//! and a ceiling that no transfer breaks. Every account keeps its entries with
+//! running balances, and [`Ledger::verify`] proves at any time that all of it
+//! agrees.
+//!
+//! Amounts are whole minor units in an `i64`, checked; sums are made in `i128`.
+//!
+//! ```
+//! # #[cfg(feature = "sqlite")]
+//! # async fn example(folder: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
+//! use gozon_ledger::{AccountId, Asset, Ledger, LedgerConfig, NewAccount, PostError, Side};
+//! use gozon_ledger::{Transfer, TransferId};
+//! use uuid::Uuid;
+//!
+//! let db = gozon_sqlx::sqlite::open(&folder.join("money.db"), &Default::default()).await?;
+//! let ledger = Ledger::new(db.clone(), LedgerConfig::default())?;
+//! ledger.migrate().await?;
+//!
+//! // What we owe a user is a credit-normal account that cannot be overdrawn;
+//! // where the money comes from is a debit-normal one without limits.
+//! let rub = Asset::new("RUB")?;
+//! let (bank, user) = (AccountId(Uuid::now_v7()), AccountId(Uuid::now_v7()));
+//! ledger.open_account(&NewAccount::new(bank, rub.clone(), Side::Debit, "bank")).await?;
+//! let account = NewAccount::new(user, rub.clone(), Side::Credit, "user").with_floor(0);
+//! ledger.open_account(&account).await?;
+//!
+//! let top_up = Transfer::new(TransferId(Uuid::now_v7()), "topup")
+//!     .debit(bank, &rub, 1_000)
+//!     .credit(user, &rub, 1_000);
+//! let pay_out = Transfer::new(TransferId(Uuid::now_v7()), "payout")
+//!     .debit(user, &rub, 1_500)
+//!     .credit(bank, &rub, 1_500);
+//!
+//! // Together with what else your transaction writes, or not at all.
+//! let mut tx = db.begin().await?;
+//! let outcomes = ledger.post_in(&mut tx, &[top_up.clone(), pay_out]).await?;
+//! assert!(outcomes[0].is_ok());
+//! assert!(matches!(outcomes[1], Err(PostError::InsufficientFunds { available: 1_000, .. })));
+//! tx.commit().await?;
+//!
+//! // The same transfer again moves nothing.
+//! let again = ledger.post(&[top_up]).await?;
+//! assert!(again[0].as_ref().is_ok_and(|posted| posted.replayed));
+//! assert_eq!(ledger.balance(user).await?.map(|b| b.posted), Some(1_000));
+//! assert!(ledger.verify().await?.is_clean());
+//! # Ok(())
+//! # }
+//! # #[cfg(feature = "sqlite")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! #     let folder = tempfile::tempdir()?;
+//! #     tokio::runtime::Runtime::new()?.block_on(example(folder.path()))
+//! # }
+//! # #[cfg(not(feature = "sqlite"))]
+//! # fn main() {}
+//! ```
+//!
+//! # How it is built
+//!
+//! [`rules`] decides and does no I/O; [`store`] is what a database must do for
+//! it, with an adapter per database behind the features `postgres` and `sqlite`;
+//! [`Ledger`] lets them meet. Several transfers in one call cost as many
+//! statements as one, so a *hot* account, which every transfer touches, costs
+//! what a cold one costs: batch.
+//!
+//! For hosts that give each service a database role of its own: the ledger only
+//! ever inserts and selects transfers and entries; grant no more.
+
+mod account;
+mod asset;
+pub mod audit;
+mod books;
+mod config;
+mod error;
+mod ids;
+mod ledger;
+pub mod metrics;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+mod request_hash;
+pub mod rules;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+pub mod store;
+mod transfer;
+mod verify;
+
+pub use account::{Account, Balance, NewAccount, Opening, Side};
+pub use asset::{Asset, InvalidAsset};
+pub use audit::{Finding, Report};
+pub use books::{Books, PostIn};
+pub use config::{ConfigError, LedgerConfig, Limits};
+pub use error::{LedgerError, PostError};
+pub use ids::{AccountId, TransferId};
+pub use ledger::{Ledger, Outcomes};
+pub use request_hash::RequestHash;
+pub use store::LedgerDatabase;
+pub use transfer::{Entry, Leg, Posted, Transfer};
+
+#[cfg(feature = "mock")]
+pub use books::MockBooks;

@@ -1,0 +1,122 @@
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+
+use crate::audit::Report;
+use crate::ledger::Outcomes;
+use crate::store::LedgerDatabase;
+use crate::{AccountId, Balance, Entry, Ledger, LedgerError, NewAccount, Opening, Transfer};
+
+/// The ledger for code that names no database, such as HTTP routes:
+/// `Arc<dyn Books>`. Each method does what the method of [`Ledger`] of the same
+/// name does.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait Books: Send + Sync {
+    /// See [`Ledger::open_account`].
+    async fn open_account(&self, account: &NewAccount) -> Result<Opening, LedgerError>;
+    /// See [`Ledger::post`].
+    async fn post(&self, transfers: &[Transfer]) -> Result<Outcomes, LedgerError>;
+    /// See [`Ledger::balance`].
+    async fn balance(&self, account: AccountId) -> Result<Option<Balance>, LedgerError>;
+    /// See [`Ledger::statement`].
+    async fn statement(
+        &self,
+        account: AccountId,
+        before_version: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Entry>, LedgerError>;
+    /// See [`Ledger::verify`].
+    async fn verify(&self) -> Result<Report, LedgerError>;
+}
+
+/// The ledger for code that has a transaction of its own and knows no more of
+/// the database than the type of its connection, such as message handlers:
+/// `Arc<dyn PostIn<Tx>>`. Each method does what the method of [`Ledger`] of the
+/// same name does.
+#[async_trait]
+pub trait PostIn<Tx: Send>: Send + Sync {
+    /// See [`Ledger::open_account_in`].
+    async fn open_account_in(
+        &self,
+        tx: &mut Tx,
+        account: &NewAccount,
+    ) -> Result<Opening, LedgerError>;
+    /// See [`Ledger::post_in`].
+    async fn post_in(&self, tx: &mut Tx, transfers: &[Transfer]) -> Result<Outcomes, LedgerError>;
+    /// See [`Ledger::balance_in`].
+    async fn balance_in(
+        &self,
+        tx: &mut Tx,
+        account: AccountId,
+    ) -> Result<Option<Balance>, LedgerError>;
+    /// See [`Ledger::accounts_in`].
+    async fn accounts_in(
+        &self,
+        tx: &mut Tx,
+        accounts: &[AccountId],
+    ) -> Result<HashSet<AccountId>, LedgerError>;
+}
+
+#[async_trait]
+impl<D: LedgerDatabase> Books for Ledger<D> {
+    async fn open_account(&self, account: &NewAccount) -> Result<Opening, LedgerError> {
+        Ledger::open_account(self, account).await
+    }
+
+    async fn post(&self, transfers: &[Transfer]) -> Result<Outcomes, LedgerError> {
+        Ledger::post(self, transfers).await
+    }
+
+    async fn balance(&self, account: AccountId) -> Result<Option<Balance>, LedgerError> {
+        Ledger::balance(self, account).await
+    }
+
+    async fn statement(
+        &self,
+        account: AccountId,
+        before_version: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        Ledger::statement(self, account, before_version, limit).await
+    }
+
+    async fn verify(&self) -> Result<Report, LedgerError> {
+        Ledger::verify(self).await
+    }
+}
+
+#[async_trait]
+impl<D: LedgerDatabase> PostIn<D::Tx> for Ledger<D> {
+    async fn open_account_in(
+        &self,
+        tx: &mut D::Tx,
+        account: &NewAccount,
+    ) -> Result<Opening, LedgerError> {
+        Ledger::open_account_in(self, tx, account).await
+    }
+
+    async fn post_in(
+        &self,
+        tx: &mut D::Tx,
+        transfers: &[Transfer],
+    ) -> Result<Outcomes, LedgerError> {
+        Ledger::post_in(self, tx, transfers).await
+    }
+
+    async fn balance_in(
+        &self,
+        tx: &mut D::Tx,
+        account: AccountId,
+    ) -> Result<Option<Balance>, LedgerError> {
+        Ledger::balance_in(self, tx, account).await
+    }
+
+    async fn accounts_in(
+        &self,
+        tx: &mut D::Tx,
+        accounts: &[AccountId],
+    ) -> Result<HashSet<AccountId>, LedgerError> {
+        Ledger::accounts_in(self, tx, accounts).await
+    }
+}

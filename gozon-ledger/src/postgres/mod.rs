@@ -1,0 +1,197 @@
+//! PostgreSQL 15 or later: three statements for a batch of any size.
+
+mod audit;
+mod rows;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use gozon_sqlx::{Migration, Migrations, Postgres};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::rules::{Changes, Recorded};
+use crate::store::{
+    AccountIdentity, AssetTotals, AuditEntry, EntryRange, LedgerDatabase, LedgerStore, Stray,
+    check_updated,
+};
+use crate::{Account, AccountId, Balance, Entry, LedgerError, NewAccount, TransferId};
+
+const OPEN_ACCOUNT: &str = include_str!("sql/open_account.sql");
+const ACCOUNT_IDENTITY: &str = include_str!("sql/account_identity.sql");
+const LOCK_ACCOUNTS: &str = include_str!("sql/lock_accounts.sql");
+const FIND_TRANSFERS: &str = include_str!("sql/find_transfers.sql");
+const WRITE: &str = include_str!("sql/write.sql");
+const BALANCES: &str = include_str!("sql/balances.sql");
+const STATEMENT: &str = include_str!("sql/statement.sql");
+
+impl LedgerDatabase for Postgres {
+    const MIGRATIONS: Migrations = Migrations {
+        history_table: "gozon_ledger_migrations",
+        steps: &[Migration {
+            version: 1,
+            name: "ledger",
+            sql: include_str!("../../migrations/postgres/0001_ledger.sql"),
+        }],
+    };
+
+    fn store() -> Arc<dyn LedgerStore<PgConnection>> {
+        Arc::new(PostgresStore)
+    }
+}
+
+/// The adapter for PostgreSQL.
+#[derive(Debug, Clone, Copy)]
+pub struct PostgresStore;
+
+#[async_trait]
+impl LedgerStore<PgConnection> for PostgresStore {
+    async fn insert_account(
+        &self,
+        tx: &mut PgConnection,
+        account: &NewAccount,
+        opened_at: OffsetDateTime,
+    ) -> Result<bool, LedgerError> {
+        let done = sqlx::query(OPEN_ACCOUNT)
+            .bind(account.id.0)
+            .bind(account.asset.as_str())
+            .bind(account.normal.as_str())
+            .bind(&account.code)
+            .bind(account.floor)
+            .bind(account.ceiling)
+            .bind(&account.metadata)
+            .bind(opened_at)
+            .execute(tx)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn identity(
+        &self,
+        tx: &mut PgConnection,
+        account: AccountId,
+    ) -> Result<Option<AccountIdentity>, LedgerError> {
+        let row = sqlx::query(ACCOUNT_IDENTITY)
+            .bind(account.0)
+            .fetch_optional(tx)
+            .await?;
+        row.as_ref().map(rows::identity).transpose()
+    }
+
+    async fn lock_accounts(
+        &self,
+        tx: &mut PgConnection,
+        accounts: &[AccountId],
+    ) -> Result<Vec<Account>, LedgerError> {
+        let ids: Vec<Uuid> = accounts.iter().map(|id| id.0).collect();
+        let found = sqlx::query(LOCK_ACCOUNTS).bind(ids).fetch_all(tx).await?;
+        found.iter().map(rows::open_account).collect()
+    }
+
+    async fn find_transfers(
+        &self,
+        tx: &mut PgConnection,
+        transfers: &[TransferId],
+    ) -> Result<Vec<Recorded>, LedgerError> {
+        let ids: Vec<Uuid> = transfers.iter().map(|id| id.0).collect();
+        let found = sqlx::query(FIND_TRANSFERS).bind(ids).fetch_all(tx).await?;
+        rows::transfers(&found)
+    }
+
+    async fn write(&self, tx: &mut PgConnection, changes: &Changes) -> Result<(), LedgerError> {
+        let (transfers, entries, accounts) =
+            (&changes.transfers, &changes.entries, &changes.accounts);
+        let done = sqlx::query(WRITE)
+            .bind(column(transfers, |row| row.id.0))
+            .bind(column(transfers, |row| row.code.as_str()))
+            .bind(column(transfers, |row| row.reference.as_str()))
+            .bind(column(transfers, |row| row.metadata.as_str()))
+            .bind(column(transfers, |row| row.request_hash.0.as_slice()))
+            .bind(column(transfers, |row| row.recorded_at))
+            .bind(column(entries, |row| row.account.0))
+            .bind(column(entries, |row| row.version))
+            .bind(column(entries, |row| row.transfer.0))
+            .bind(column(entries, |row| row.amount))
+            .bind(column(entries, |row| row.balance))
+            .bind(column(entries, |row| row.recorded_at))
+            .bind(column(accounts, |row| row.id.0))
+            .bind(column(accounts, |row| row.previous_version))
+            .bind(column(accounts, |row| row.version))
+            .bind(column(accounts, |row| row.debits))
+            .bind(column(accounts, |row| row.credits))
+            .bind(column(accounts, |row| row.changed_at))
+            .execute(tx)
+            .await?;
+        check_updated(done.rows_affected(), changes)
+    }
+
+    async fn balances(
+        &self,
+        tx: &mut PgConnection,
+        accounts: &[AccountId],
+    ) -> Result<Vec<(AccountId, Balance)>, LedgerError> {
+        let ids: Vec<Uuid> = accounts.iter().map(|id| id.0).collect();
+        let found = sqlx::query(BALANCES).bind(ids).fetch_all(tx).await?;
+        found.iter().map(rows::balance).collect()
+    }
+
+    async fn statement(
+        &self,
+        tx: &mut PgConnection,
+        account: AccountId,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let found = sqlx::query(STATEMENT)
+            .bind(account.0)
+            .bind(before)
+            .bind(i64::from(limit))
+            .fetch_all(tx)
+            .await?;
+        found.iter().map(|row| rows::entry(account, row)).collect()
+    }
+
+    async fn audit_accounts(
+        &self,
+        tx: &mut PgConnection,
+        from: AccountId,
+        limit: u32,
+    ) -> Result<Vec<Account>, LedgerError> {
+        audit::accounts(tx, from, limit).await
+    }
+
+    async fn audit_entries(
+        &self,
+        tx: &mut PgConnection,
+        range: EntryRange,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, LedgerError> {
+        audit::entries(tx, range, limit).await
+    }
+
+    async fn audit_transfers(
+        &self,
+        tx: &mut PgConnection,
+        from: TransferId,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, LedgerError> {
+        audit::transfers(tx, from, limit).await
+    }
+
+    async fn audit_assets(&self, tx: &mut PgConnection) -> Result<Vec<AssetTotals>, LedgerError> {
+        audit::assets(tx).await
+    }
+
+    async fn audit_strays(
+        &self,
+        tx: &mut PgConnection,
+        limit: u32,
+    ) -> Result<Vec<Stray>, LedgerError> {
+        audit::strays(tx, limit).await
+    }
+}
+
+fn column<'r, R, T>(rows: &'r [R], value: impl Fn(&'r R) -> T) -> Vec<T> {
+    rows.iter().map(value).collect()
+}

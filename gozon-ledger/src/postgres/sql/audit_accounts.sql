@@ -1,0 +1,5 @@
+SELECT id, version, debits, credits, floor, ceiling, changed_at, asset, normal_side
+FROM gozon_ledger_accounts
+WHERE id >= $1
+ORDER BY id
+LIMIT $2

@@ -1,0 +1,220 @@
+//! SQLite: five statements for a batch of any size, their rows passed as JSON.
+//! Each statement is a trip to the driver's thread, so few of them matter here too.
+
+mod audit;
+mod rows;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use gozon_sqlx::{Migration, Migrations, Sqlite};
+use serde::Serialize;
+use sqlx::SqliteConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::rules::{Changes, Recorded};
+use crate::store::{
+    AccountIdentity, AssetTotals, AuditEntry, EntryRange, LedgerDatabase, LedgerStore, Stray,
+    check_updated,
+};
+use crate::{Account, AccountId, Balance, Entry, LedgerError, NewAccount, TransferId};
+
+const OPEN_ACCOUNT: &str = include_str!("sql/open_account.sql");
+const ACCOUNT_IDENTITY: &str = include_str!("sql/account_identity.sql");
+const LOCK_ACCOUNTS: &str = include_str!("sql/lock_accounts.sql");
+const FIND_TRANSFERS: &str = include_str!("sql/find_transfers.sql");
+const WRITE_TRANSFERS: &str = include_str!("sql/write_transfers.sql");
+const WRITE_ENTRIES: &str = include_str!("sql/write_entries.sql");
+const WRITE_ACCOUNTS: &str = include_str!("sql/write_accounts.sql");
+const BALANCES: &str = include_str!("sql/balances.sql");
+const STATEMENT: &str = include_str!("sql/statement.sql");
+
+impl LedgerDatabase for Sqlite {
+    const MIGRATIONS: Migrations = Migrations {
+        history_table: "gozon_ledger_migrations",
+        steps: &[Migration {
+            version: 1,
+            name: "ledger",
+            sql: include_str!("../../migrations/sqlite/0001_ledger.sql"),
+        }],
+    };
+
+    fn store() -> Arc<dyn LedgerStore<SqliteConnection>> {
+        Arc::new(SqliteStore)
+    }
+}
+
+/// The adapter for SQLite.
+#[derive(Debug, Clone, Copy)]
+pub struct SqliteStore;
+
+#[async_trait]
+impl LedgerStore<SqliteConnection> for SqliteStore {
+    async fn insert_account(
+        &self,
+        tx: &mut SqliteConnection,
+        account: &NewAccount,
+        opened_at: OffsetDateTime,
+    ) -> Result<bool, LedgerError> {
+        let done = sqlx::query(OPEN_ACCOUNT)
+            .bind(account.id.0)
+            .bind(account.asset.as_str())
+            .bind(account.normal.as_str())
+            .bind(&account.code)
+            .bind(account.floor)
+            .bind(account.ceiling)
+            .bind(&account.metadata)
+            .bind(rows::micros(opened_at))
+            .execute(tx)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn identity(
+        &self,
+        tx: &mut SqliteConnection,
+        account: AccountId,
+    ) -> Result<Option<AccountIdentity>, LedgerError> {
+        let row = sqlx::query(ACCOUNT_IDENTITY)
+            .bind(account.0)
+            .fetch_optional(tx)
+            .await?;
+        row.as_ref().map(rows::identity).transpose()
+    }
+
+    async fn lock_accounts(
+        &self,
+        tx: &mut SqliteConnection,
+        accounts: &[AccountId],
+    ) -> Result<Vec<Account>, LedgerError> {
+        let ids = json(accounts.iter().map(|id| hex(id.0)))?;
+        let found = sqlx::query(LOCK_ACCOUNTS).bind(ids).fetch_all(tx).await?;
+        found.iter().map(rows::open_account).collect()
+    }
+
+    async fn find_transfers(
+        &self,
+        tx: &mut SqliteConnection,
+        transfers: &[TransferId],
+    ) -> Result<Vec<Recorded>, LedgerError> {
+        let ids = json(transfers.iter().map(|id| hex(id.0)))?;
+        let found = sqlx::query(FIND_TRANSFERS).bind(ids).fetch_all(tx).await?;
+        rows::transfers(&found)
+    }
+
+    async fn write(&self, tx: &mut SqliteConnection, changes: &Changes) -> Result<(), LedgerError> {
+        let transfers = json(changes.transfers.iter().map(|row| {
+            let hash = row
+                .request_hash
+                .0
+                .iter()
+                .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+            let at = rows::micros(row.recorded_at);
+            (
+                hex(row.id.0),
+                &row.code,
+                &row.reference,
+                &row.metadata,
+                hash,
+                at,
+            )
+        }))?;
+        let entries = json(changes.entries.iter().map(|row| {
+            let at = rows::micros(row.recorded_at);
+            let (account, transfer) = (hex(row.account.0), hex(row.transfer.0));
+            (account, row.version, transfer, row.amount, row.balance, at)
+        }))?;
+        let accounts = json(changes.accounts.iter().map(|row| {
+            let at = rows::micros(row.changed_at);
+            let (id, previous) = (hex(row.id.0), row.previous_version);
+            (id, previous, row.version, row.debits, row.credits, at)
+        }))?;
+        for (statement, rows) in [(WRITE_TRANSFERS, transfers), (WRITE_ENTRIES, entries)] {
+            sqlx::query(statement).bind(rows).execute(&mut *tx).await?;
+        }
+        let done = sqlx::query(WRITE_ACCOUNTS)
+            .bind(accounts)
+            .execute(tx)
+            .await?;
+        check_updated(done.rows_affected(), changes)
+    }
+
+    async fn balances(
+        &self,
+        tx: &mut SqliteConnection,
+        accounts: &[AccountId],
+    ) -> Result<Vec<(AccountId, Balance)>, LedgerError> {
+        let ids = json(accounts.iter().map(|id| hex(id.0)))?;
+        let found = sqlx::query(BALANCES).bind(ids).fetch_all(tx).await?;
+        found.iter().map(rows::balance).collect()
+    }
+
+    async fn statement(
+        &self,
+        tx: &mut SqliteConnection,
+        account: AccountId,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let found = sqlx::query(STATEMENT)
+            .bind(account.0)
+            .bind(before)
+            .bind(i64::from(limit))
+            .fetch_all(tx)
+            .await?;
+        found.iter().map(|row| rows::entry(account, row)).collect()
+    }
+
+    async fn audit_accounts(
+        &self,
+        tx: &mut SqliteConnection,
+        from: AccountId,
+        limit: u32,
+    ) -> Result<Vec<Account>, LedgerError> {
+        audit::accounts(tx, from, limit).await
+    }
+
+    async fn audit_entries(
+        &self,
+        tx: &mut SqliteConnection,
+        range: EntryRange,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, LedgerError> {
+        audit::entries(tx, range, limit).await
+    }
+
+    async fn audit_transfers(
+        &self,
+        tx: &mut SqliteConnection,
+        from: TransferId,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, LedgerError> {
+        audit::transfers(tx, from, limit).await
+    }
+
+    async fn audit_assets(
+        &self,
+        tx: &mut SqliteConnection,
+    ) -> Result<Vec<AssetTotals>, LedgerError> {
+        audit::assets(tx).await
+    }
+
+    async fn audit_strays(
+        &self,
+        tx: &mut SqliteConnection,
+        limit: u32,
+    ) -> Result<Vec<Stray>, LedgerError> {
+        audit::strays(tx, limit).await
+    }
+}
+
+/// The rows as one JSON array. SQLite reads whole numbers of 64 bits exactly.
+fn json<R: Serialize>(rows: impl Iterator<Item = R>) -> Result<String, LedgerError> {
+    let rows: Vec<R> = rows.collect();
+    serde_json::to_string(&rows).map_err(|error| LedgerError::Corrupt(error.to_string()))
+}
+
+fn hex(id: Uuid) -> String {
+    id.simple().to_string()
+}

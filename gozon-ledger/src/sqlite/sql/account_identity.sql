@@ -1,0 +1,3 @@
+SELECT asset, normal_side, code
+FROM gozon_ledger_accounts
+WHERE id = ?1

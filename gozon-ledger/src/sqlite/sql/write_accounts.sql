@@ -1,0 +1,12 @@
+UPDATE gozon_ledger_accounts
+SET version = changed.version,
+    debits = changed.debits,
+    credits = changed.credits,
+    changed_at = changed.changed_at
+FROM (
+    SELECT unhex(value ->> 0) AS id, value ->> 1 AS previous_version, value ->> 2 AS version,
+           value ->> 3 AS debits, value ->> 4 AS credits, value ->> 5 AS changed_at
+    FROM json_each(?1)
+) AS changed
+WHERE gozon_ledger_accounts.id = changed.id
+  AND gozon_ledger_accounts.version = changed.previous_version

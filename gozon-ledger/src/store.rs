@@ -1,0 +1,268 @@
+//! The contract between the ledger and a database.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use gozon_sqlx::{Database, Migrations};
+use time::OffsetDateTime;
+
+use crate::rules::{Changes, Recorded};
+use crate::{
+    Account, AccountId, Asset, Balance, Entry, LedgerError, Leg, NewAccount, RequestHash, Side,
+    Transfer, TransferId,
+};
+
+/// A database that has an adapter here.
+pub trait LedgerDatabase: Database {
+    /// The ledger's tables.
+    const MIGRATIONS: Migrations;
+
+    /// The adapter.
+    fn store() -> Arc<dyn LedgerStore<Self::Tx>>;
+}
+
+/// What a database does for the ledger: lock, load, persist, page. It decides
+/// nothing; the rules do.
+///
+/// `Tx` is a connection, with the caller's transaction open on it where the
+/// method writes or locks. Each method is one statement unless it says
+/// otherwise, so that what it reads is one consistent picture. After an error
+/// the transaction is unusable.
+///
+/// An adapter passes the `conformance` suite or does not merge.
+#[async_trait]
+pub trait LedgerStore<Tx: Send>: Send + Sync {
+    /// Adds the account; `false` if the id is taken, in which case nothing
+    /// changed. Waits for a concurrent transaction that is opening the same.
+    async fn insert_account(
+        &self,
+        tx: &mut Tx,
+        account: &NewAccount,
+        opened_at: OffsetDateTime,
+    ) -> Result<bool, LedgerError>;
+
+    /// What never changes about an account.
+    async fn identity(
+        &self,
+        tx: &mut Tx,
+        account: AccountId,
+    ) -> Result<Option<AccountIdentity>, LedgerError>;
+
+    /// The newest state of those of the accounts that exist, locked until the
+    /// transaction ends, in the order of their ids whatever the order of
+    /// `accounts`.
+    async fn lock_accounts(
+        &self,
+        tx: &mut Tx,
+        accounts: &[AccountId],
+    ) -> Result<Vec<Account>, LedgerError>;
+
+    /// Those of the transfers that exist. Called after [`Self::lock_accounts`],
+    /// and must see what was committed while that waited.
+    async fn find_transfers(
+        &self,
+        tx: &mut Tx,
+        transfers: &[TransferId],
+    ) -> Result<Vec<Recorded>, LedgerError>;
+
+    /// Writes everything or fails. Few statements, however large the batch.
+    ///
+    /// # Errors
+    /// [`LedgerError::Contention`] if a transfer id was taken meanwhile;
+    /// [`LedgerError::Corrupt`] if an account is not at its previous version.
+    async fn write(&self, tx: &mut Tx, changes: &Changes) -> Result<(), LedgerError>;
+
+    /// The balances of those of the accounts that exist, in any order, without
+    /// a lock.
+    async fn balances(
+        &self,
+        tx: &mut Tx,
+        accounts: &[AccountId],
+    ) -> Result<Vec<(AccountId, Balance)>, LedgerError>;
+
+    /// Entries below version `before`, newest first, `limit` at most.
+    async fn statement(
+        &self,
+        tx: &mut Tx,
+        account: AccountId,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, LedgerError>;
+
+    /// Accounts from `from` on, ascending, `limit` at most.
+    async fn audit_accounts(
+        &self,
+        tx: &mut Tx,
+        from: AccountId,
+        limit: u32,
+    ) -> Result<Vec<Account>, LedgerError>;
+
+    /// Entries of existing accounts, ascending by account and version.
+    async fn audit_entries(
+        &self,
+        tx: &mut Tx,
+        range: EntryRange,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, LedgerError>;
+
+    /// Transfers from `from` on, ascending, `limit` at most.
+    async fn audit_transfers(
+        &self,
+        tx: &mut Tx,
+        from: TransferId,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, LedgerError>;
+
+    /// The sums of all counters, per asset.
+    async fn audit_assets(&self, tx: &mut Tx) -> Result<Vec<AssetTotals>, LedgerError>;
+
+    /// Entries without account, without transfer, or with another time than
+    /// their transfer's; `limit` at most.
+    async fn audit_strays(&self, tx: &mut Tx, limit: u32) -> Result<Vec<Stray>, LedgerError>;
+}
+
+/// What never changes about an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountIdentity {
+    /// What it counts.
+    pub asset: Asset,
+    /// The side that makes it grow.
+    pub normal: Side,
+    /// What kind of account.
+    pub code: String,
+}
+
+/// Which entries to audit.
+#[derive(Debug, Clone, Copy)]
+pub struct EntryRange {
+    /// From this account …
+    pub from: AccountId,
+    /// … and this version of it on …
+    pub from_version: i64,
+    /// … to the end of this account.
+    pub last: AccountId,
+}
+
+/// An entry as the audit reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Whose.
+    pub account: AccountId,
+    /// Its number.
+    pub version: i64,
+    /// In the account's normal direction.
+    pub amount: i64,
+    /// The running balance that was written.
+    pub balance: i64,
+    /// When.
+    pub recorded_at: OffsetDateTime,
+    /// The version of the account in the same snapshot.
+    pub account_version: i64,
+}
+
+/// The sums of all counters of one asset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssetTotals {
+    /// Which.
+    pub asset: Asset,
+    /// Of all accounts.
+    pub debits: i128,
+    /// Of all accounts.
+    pub credits: i128,
+}
+
+/// An entry that belongs to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stray {
+    /// The account it names.
+    pub account: AccountId,
+    /// Its number.
+    pub version: i64,
+    /// The transfer it names.
+    pub transfer: TransferId,
+}
+
+/// A row of a transfer joined with one of its entries.
+pub(crate) struct TransferLine {
+    pub(crate) id: TransferId,
+    pub(crate) code: String,
+    pub(crate) reference: String,
+    pub(crate) metadata: String,
+    pub(crate) request_hash: RequestHash,
+    pub(crate) recorded_at: OffsetDateTime,
+    pub(crate) leg: Option<(Leg, Balance)>,
+}
+
+/// Puts the rows of each transfer together; they come sorted by transfer.
+pub(crate) fn collect(lines: impl IntoIterator<Item = TransferLine>) -> Vec<Recorded> {
+    let mut all: Vec<Recorded> = Vec::new();
+    for line in lines {
+        if all.last().is_none_or(|last| last.transfer.id != line.id) {
+            all.push(Recorded {
+                transfer: Transfer {
+                    id: line.id,
+                    code: line.code,
+                    reference: line.reference,
+                    metadata: line.metadata,
+                    legs: Vec::new(),
+                },
+                request_hash: line.request_hash,
+                recorded_at: line.recorded_at,
+                balances: Vec::new(),
+            });
+        }
+        if let (Some(recorded), Some((leg, balance))) = (all.last_mut(), line.leg) {
+            recorded.balances.push((leg.account, balance));
+            recorded.transfer.legs.push(leg);
+        }
+    }
+    all
+}
+
+/// The leg that an entry was made from.
+pub(crate) fn leg_of(account: AccountId, normal: Side, asset: Asset, amount: i64) -> Leg {
+    Leg {
+        account,
+        side: if amount > 0 {
+            normal
+        } else {
+            normal.opposite()
+        },
+        asset,
+        // Only a forged amount can saturate; its hash then does not match.
+        amount: amount.saturating_abs(),
+    }
+}
+
+pub(crate) fn stored_hash(bytes: &[u8]) -> RequestHash {
+    // Another length is forged; zeros match nothing, and `verify` reports it.
+    RequestHash(bytes.try_into().unwrap_or([0; 32]))
+}
+
+pub(crate) fn stored_asset(name: &str) -> Result<Asset, LedgerError> {
+    Asset::new(name).map_err(|error| LedgerError::Corrupt(error.to_string()))
+}
+
+pub(crate) fn stored_side(text: &str) -> Result<Side, LedgerError> {
+    Side::from_stored(text).ok_or_else(|| LedgerError::Corrupt(format!("normal side `{text}`")))
+}
+
+pub(crate) fn check_status(account: AccountId, status: &str) -> Result<(), LedgerError> {
+    if status == "open" {
+        return Ok(());
+    }
+    Err(LedgerError::UnknownStatus {
+        account,
+        status: status.to_owned(),
+    })
+}
+
+pub(crate) fn check_updated(updated: u64, changes: &Changes) -> Result<(), LedgerError> {
+    if usize::try_from(updated).is_ok_and(|updated| updated == changes.accounts.len()) {
+        return Ok(());
+    }
+    Err(LedgerError::Corrupt(format!(
+        "{updated} of {} locked accounts were at the version that was read",
+        changes.accounts.len()
+    )))
+}
