@@ -1,0 +1,37 @@
+//! What the subcommand `healthcheck` does, in an image without curl.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::settings::Probe;
+
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Asks the service that listens on `bind`; `Ok(true)` when it answers 200.
+pub(crate) fn ask(bind: SocketAddr, probe: Probe) -> io::Result<bool> {
+    let path = match probe {
+        Probe::Ready => "/readyz",
+        Probe::Live => "/livez",
+    };
+    let mut stream = TcpStream::connect_timeout(&reachable(bind), TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut line = [0; 12];
+    stream.read_exact(&mut line)?;
+    Ok(&line == b"HTTP/1.1 200")
+}
+
+/// "All addresses" can be listened on, not connected to.
+fn reachable(bind: SocketAddr) -> SocketAddr {
+    let ip = match bind.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, bind.port())
+}
