@@ -1,1 +1,73 @@
-//! (being written)
+//! RabbitMQ (3.10 or later, 4.x) as a transport of Gozon.
+//!
+//! Publisher confirms and `mandatory` are always on; one outcome per message,
+//! never better than the broker's word. One supervisor per direction rebuilds
+//! connections, channels, declarations and consumers for as long as the
+//! transport lives; delivery is at least once.
+//!
+//! ```no_run
+//! use gozon_core::{Outcome, Publisher, Received, Subscriber, Subscription};
+//! use gozon_transport_amqp::{AmqpConfig, AmqpTransport};
+//!
+//! # async fn example(envelope: gozon_core::Envelope) -> Result<(), gozon_core::TransportError> {
+//! let config = AmqpConfig::new("amqp://shop:secret@rabbitmq:5672/%2f");
+//! let transport = AmqpTransport::start(config)?; // connects in the background
+//!
+//! let orders = Subscription::durable("payments.orders", &["order_created"]);
+//! transport.declare(&orders).await?;
+//! let mut deliveries = transport.subscribe(&orders).await?;
+//!
+//! let outcomes = transport.publish(&[envelope]).await;
+//! assert_eq!(outcomes, [Outcome::Confirmed]);
+//!
+//! if let Received::Batch(batch) = deliveries.receive(100).await {
+//!     for delivery in batch {
+//!         let _ = delivery.ack().await; // an error: it comes again
+//!     }
+//! }
+//! transport.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # At the broker
+//!
+//! A durable topic exchange `gozon.events`; the routing key is the event's
+//! type. A durable subscription is a quorum queue of its name, with a delivery
+//! limit of 1,000,000,000 (attempts are counted in the inbox, and the broker's
+//! own default drops messages). A broadcast subscription is an exclusive classic
+//! queue per live instance, gone with it. All names begin with the configured
+//! prefix. A binding that a later version no longer wants stays until a person
+//! removes it: AMQP cannot list bindings.
+//!
+//! Messages are CloudEvents in binary mode: `message_id` is the id,
+//! `content_type` the data's type, the attributes are headers `cloudEvents_*`;
+//! reading also accepts `cloudEvents:*` and `ce-*`.
+//!
+//! # Logs
+//!
+//! lapin logs every returned message whole, payload included, at `WARN` with
+//! the target `lapin::returned_messages`: put [`LOG_FILTER`] into the log
+//! filter.
+
+mod board;
+mod channels;
+mod cloud_events;
+mod config;
+mod connection;
+mod consumer;
+mod fault;
+mod flight;
+mod inbound;
+mod link;
+pub mod metrics;
+mod publisher;
+mod topology;
+mod transport;
+
+pub use config::AmqpConfig;
+pub use transport::AmqpTransport;
+
+/// Directives for a `tracing` filter (`EnvFilter`) that keep payloads out of
+/// the logs: lapin prints whole returned messages.
+pub const LOG_FILTER: &str = "lapin::returned_messages=off";

@@ -1,0 +1,135 @@
+//! The queue between one consumer and whoever receives from it.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gozon_core::{Deliveries, Delivery, Received, Settle, SettleError};
+use lapin::Channel;
+use lapin::options::{BasicAckOptions, BasicNackOptions};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use tokio_util::sync::DropGuard;
+
+use crate::metrics;
+
+/// Deliveries that wait to be received. Bounded by the prefetch: the broker
+/// sends no more than that many unsettled deliveries.
+#[derive(Default)]
+pub(crate) struct Inbound {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Delivery>,
+    resumed: bool,
+    closed: bool,
+}
+
+impl Inbound {
+    pub(crate) fn push(&self, delivery: Delivery) {
+        self.state().waiting.push_back(delivery);
+        self.changed.notify_one();
+    }
+
+    /// What waits can no longer be settled; the broker will send it again.
+    pub(crate) fn interrupt(&self) {
+        self.state().waiting.clear();
+    }
+
+    pub(crate) fn resume(&self) {
+        self.state().resumed = true;
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.waiting.clear();
+        state.closed = true;
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    fn take(&self, max: usize) -> Option<Received> {
+        let mut state = self.state();
+        // Before the deliveries: those that wait came after it.
+        if std::mem::take(&mut state.resumed) {
+            return Some(Received::Resumed);
+        }
+        if state.closed {
+            return Some(Received::Closed);
+        }
+        let ready = state.waiting.len().min(max.max(1));
+        (ready > 0).then(|| Received::Batch(state.waiting.drain(..ready).collect()))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The receiving end. Dropping it ends the consumer.
+pub(crate) struct AmqpDeliveries {
+    pub(crate) inbound: Arc<Inbound>,
+    pub(crate) _consumer: DropGuard,
+}
+
+#[async_trait]
+impl Deliveries for AmqpDeliveries {
+    async fn receive(&mut self, max: usize) -> Received {
+        loop {
+            // `notify_one` keeps its permit if no one waits, so nothing that
+            // arrives between the look and the wait is missed.
+            if let Some(received) = self.inbound.take(max) {
+                return received;
+            }
+            self.inbound.changed.notified().await;
+        }
+    }
+}
+
+/// Settles one delivery, on the channel that it came on: its tag means nothing,
+/// or another message, anywhere else.
+pub(crate) struct AmqpSettle {
+    pub(crate) channel: Arc<Channel>,
+    pub(crate) tag: u64,
+    pub(crate) limit: Duration,
+}
+
+impl AmqpSettle {
+    async fn within_limit(
+        &self,
+        settling: impl Future<Output = lapin::Result<()>>,
+    ) -> Result<(), SettleError> {
+        let reason = match timeout(self.limit, settling).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("not written within {:?}", self.limit),
+        };
+        ::metrics::counter!(metrics::SETTLE_FAILURES).increment(1);
+        Err(SettleError { reason })
+    }
+}
+
+// lapin's `Acker` answers `Ok(false)` on a dead channel and starts a task per
+// acknowledgement; the channel itself answers with an error, and at once.
+#[async_trait]
+impl Settle for AmqpSettle {
+    async fn ack(self: Box<Self>) -> Result<(), SettleError> {
+        let options = BasicAckOptions::default();
+        self.within_limit(self.channel.basic_ack(self.tag, options))
+            .await
+    }
+
+    async fn requeue(self: Box<Self>) -> Result<(), SettleError> {
+        let options = BasicNackOptions {
+            multiple: false,
+            requeue: true,
+        };
+        self.within_limit(self.channel.basic_nack(self.tag, options))
+            .await
+    }
+}

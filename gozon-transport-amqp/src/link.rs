@@ -1,0 +1,354 @@
+//! One connection that is rebuilt for as long as the transport lives.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt};
+use gozon_core::TransportError;
+use lapin::Event;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::connection::{self, Endpoint, Opened};
+use crate::fault::Fault;
+use crate::topology::Topology;
+use crate::{AmqpConfig, metrics};
+
+/// lapin reports most ends of a connection as an event, but not all of them
+/// (a close with an unknown code, say); so the state is looked at, too.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// What a connection is for. Separate, because a blocked publisher writes
+/// nothing at all, neither acknowledgements nor heartbeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Publish,
+    Consume,
+}
+
+impl Role {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Consume => "consume",
+        }
+    }
+}
+
+/// A connection while it stands.
+pub(crate) struct Live {
+    opened: Opened,
+    /// Different for every connection of the process.
+    pub(crate) generation: u64,
+    /// Why the broker blocks publishing, while it does.
+    blocked: watch::Receiver<Option<String>>,
+    /// Cancelled when the connection is lost or given up.
+    pub(crate) gone: CancellationToken,
+    suspect: CancellationToken,
+}
+
+impl Live {
+    pub(crate) fn connection(&self) -> &lapin::Connection {
+        &self.opened.connection
+    }
+
+    /// Why the broker blocks publishing, if it does.
+    pub(crate) fn blocked(&self) -> Option<String> {
+        if let Some(reason) = &*self.blocked.borrow() {
+            return Some(reason.clone());
+        }
+        // lapin knows a moment before its event arrives here.
+        let status = self.connection().status();
+        status.blocked().then(|| "blocked".to_owned())
+    }
+
+    /// Waits until the broker blocks publishing.
+    pub(crate) async fn until_blocked(&self) {
+        let mut blocked = self.blocked.clone();
+        if blocked.wait_for(Option::is_some).await.is_err() {
+            // The connection is gone; whoever waits hears of that elsewhere.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Asks the supervisor for another connection: this one misbehaves.
+    pub(crate) fn suspect(&self) {
+        self.suspect.cancel();
+    }
+}
+
+/// Where a link stands.
+#[derive(Clone)]
+enum State {
+    Down(Arc<Fault>),
+    Up(Arc<Live>),
+    Closed,
+}
+
+/// A connection that someone keeps up.
+#[derive(Clone)]
+pub(crate) struct Link {
+    role: Role,
+    state: watch::Receiver<State>,
+}
+
+impl Link {
+    /// Starts the supervisor; it ends, with its connection closed, when `stop`
+    /// is cancelled.
+    pub(crate) fn start(
+        role: Role,
+        config: &AmqpConfig,
+        topology: Arc<Topology>,
+        stop: CancellationToken,
+        tasks: &TaskTracker,
+    ) -> Result<Self, TransportError> {
+        let down = Fault::gone("not connected yet");
+        let (report, state) = watch::channel(State::Down(Arc::new(down)));
+        let supervisor = Supervisor {
+            role,
+            endpoint: Endpoint {
+                uri: config.uri()?,
+                ca_certificates: config.ca_certificates.clone(),
+                name: format!("{} ({})", config.connection_name, role.name()),
+                connect_timeout: config.connect_timeout,
+            },
+            topology,
+            stop,
+            report,
+            reconnect: (config.reconnect_min, config.reconnect_max),
+            close_timeout: config.close_timeout / 3,
+            dials: TaskTracker::new(),
+        };
+        tasks.spawn(supervisor.run());
+        Ok(Self { role, state })
+    }
+
+    pub(crate) fn live(&self) -> Option<Arc<Live>> {
+        match &*self.state.borrow() {
+            State::Up(live) => Some(Arc::clone(live)),
+            State::Down(_) | State::Closed => None,
+        }
+    }
+
+    /// The connection, as soon as there is one.
+    ///
+    /// # Errors
+    /// Why there was none until `deadline`.
+    pub(crate) async fn up(&self, deadline: Instant) -> Result<Arc<Live>, TransportError> {
+        let mut state = self.state.clone();
+        let waited = timeout_at(
+            deadline,
+            state.wait_for(|state| !matches!(state, State::Down(_))),
+        )
+        .await;
+        drop(waited);
+        match &*self.state.borrow() {
+            State::Up(live) => Ok(Arc::clone(live)),
+            State::Closed => Err(TransportError::Closed),
+            State::Down(fault) => {
+                let what = format!("the {} connection", self.role.name());
+                Err(match fault.as_ref().clone() {
+                    Fault::Gone(reason) => TransportError::Unavailable {
+                        reason: format!("{what}: {reason}"),
+                    },
+                    refused => refused.declaring(&what),
+                })
+            }
+        }
+    }
+}
+
+static GENERATIONS: AtomicU64 = AtomicU64::new(0);
+
+struct Supervisor {
+    role: Role,
+    endpoint: Endpoint,
+    topology: Arc<Topology>,
+    stop: CancellationToken,
+    report: watch::Sender<State>,
+    reconnect: (Duration, Duration),
+    close_timeout: Duration,
+    dials: TaskTracker,
+}
+
+impl Supervisor {
+    async fn run(self) {
+        let role = self.role.name();
+        let mut failures = 0;
+        while !self.stop.is_cancelled() {
+            let fault = match self.establish().await {
+                Ok(opened) => {
+                    failures = 0;
+                    let fault = self.keep(opened).await;
+                    if self.stop.is_cancelled() {
+                        break;
+                    }
+                    ::metrics::counter!(metrics::CONNECTIONS_LOST, "connection" => role)
+                        .increment(1);
+                    tracing::warn!(
+                        connection = role,
+                        reason = fault.reason(),
+                        "lost the broker"
+                    );
+                    fault
+                }
+                Err(fault) => {
+                    if self.stop.is_cancelled() {
+                        break;
+                    }
+                    failures += 1;
+                    ::metrics::counter!(metrics::CONNECT_FAILURES, "connection" => role)
+                        .increment(1);
+                    tracing::warn!(
+                        connection = role,
+                        attempt = failures,
+                        reason = fault.reason(),
+                        "cannot reach the broker"
+                    );
+                    fault
+                }
+            };
+            self.report.send_replace(State::Down(Arc::new(fault)));
+            let pause = pause(self.reconnect, failures);
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = sleep(pause) => {}
+            }
+        }
+        self.report.send_replace(State::Closed);
+        self.dials.close();
+        let _ = timeout(self.close_timeout, self.dials.wait()).await;
+    }
+
+    /// A connection on which everything is declared.
+    async fn establish(&self) -> Result<Opened, Fault> {
+        let opened = connection::open(&self.endpoint, &self.stop, &self.dials).await?;
+        let limit = self.endpoint.connect_timeout;
+        let declared = timeout(
+            limit,
+            self.topology.declare_all(&opened.connection, self.role),
+        )
+        .await
+        .unwrap_or_else(|_| Err(Fault::gone(format!("no declaration within {limit:?}"))));
+        match declared {
+            Ok(()) => Ok(opened),
+            Err(fault) => {
+                connection::close(opened, self.close_timeout).await;
+                Err(fault)
+            }
+        }
+    }
+
+    /// Shows the connection to everyone until it is lost; says why it was.
+    async fn keep(&self, opened: Opened) -> Fault {
+        let role = self.role.name();
+        let events = opened.connection.events_listener();
+        let (blocking, blocked) = watch::channel(None);
+        let live = Arc::new(Live {
+            opened,
+            generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
+            blocked,
+            gone: CancellationToken::new(),
+            suspect: CancellationToken::new(),
+        });
+        self.report.send_replace(State::Up(Arc::clone(&live)));
+        ::metrics::gauge!(metrics::CONNECTED, "connection" => role).set(1);
+        tracing::info!(connection = role, "connected to the broker");
+
+        let fault = self.until_lost(&live, events, &blocking).await;
+
+        self.report
+            .send_replace(State::Down(Arc::new(fault.clone())));
+        live.gone.cancel();
+        ::metrics::gauge!(metrics::CONNECTED, "connection" => role).set(0);
+        if self.role == Role::Publish {
+            ::metrics::gauge!(metrics::BLOCKED).set(0);
+        }
+        self.let_go(live).await;
+        fault
+    }
+
+    async fn until_lost(
+        &self,
+        live: &Live,
+        events: impl Stream<Item = Event>,
+        blocking: &watch::Sender<Option<String>>,
+    ) -> Fault {
+        let status = live.connection().status();
+        let mut events = std::pin::pin!(events);
+        let mut last = None;
+        loop {
+            if !status.connected() {
+                return Fault::gone(last.unwrap_or_else(|| "the connection ended".to_owned()));
+            }
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Fault::gone("the transport is closed"),
+                () = live.suspect.cancelled() => return Fault::gone("given up as unresponsive"),
+                event = events.next() => match event {
+                    Some(Event::ConnectionBlocked(reason)) => {
+                        ::metrics::gauge!(metrics::BLOCKED).set(1);
+                        tracing::warn!(reason, "the broker blocks publishing");
+                        blocking.send_replace(Some(reason));
+                    }
+                    Some(Event::ConnectionUnblocked) => {
+                        ::metrics::gauge!(metrics::BLOCKED).set(0);
+                        tracing::info!("the broker takes messages again");
+                        blocking.send_replace(None);
+                    }
+                    // Errors of channels come here, too; the state decides.
+                    Some(Event::Error(error)) => last = Some(error.to_string()),
+                    Some(_) => {}
+                    None => return Fault::gone("the connection ended"),
+                },
+                () = sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    /// Closes the connection, once no one else uses it: within the bound.
+    async fn let_go(&self, live: Arc<Live>) {
+        let deadline = Instant::now() + self.close_timeout;
+        let mut live = live;
+        loop {
+            match Arc::try_unwrap(live) {
+                Ok(alone) => return connection::close(alone.opened, self.close_timeout).await,
+                Err(shared) => live = shared,
+            }
+            // Those who hold it were told through `gone`, and what they wait
+            // for fails as soon as the connection is closed.
+            live.opened.shut(self.close_timeout).await;
+            if Instant::now() >= deadline {
+                return;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// Doubled at every failure, and shortened by up to a half at random, so that
+/// many processes do not come back at the same moment.
+fn pause((min, max): (Duration, Duration), failures: u32) -> Duration {
+    let full = min.saturating_mul(1 << failures.min(16)).min(max);
+    let percent = 50 + u32::from(Uuid::new_v4().as_bytes()[0]) % 51;
+    full.saturating_mul(percent) / 100
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_their_limit_and_differ() {
+        let bounds = (Duration::from_millis(200), Duration::from_secs(10));
+        for failures in [0, 1, 5, 30, u32::MAX] {
+            let pause = pause(bounds, failures);
+            assert!(pause >= bounds.0 / 2 && pause <= bounds.1, "{pause:?}");
+        }
+        assert!(pause(bounds, 30) >= bounds.1 / 2);
+    }
+}

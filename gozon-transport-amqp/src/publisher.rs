@@ -1,0 +1,294 @@
+//! Batches of messages and what becomes of them.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gozon_core::{Envelope, Outcome, TransportError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::board::Board;
+use crate::channels::{Channels, discard};
+use crate::fault::Fault;
+use crate::flight::{Landing, fly};
+use crate::link::Link;
+use crate::topology::Topology;
+use crate::{AmqpConfig, metrics};
+
+/// From this size on a message flies alone, after the others. Brokers close the
+/// channel over a message that is too large, and with it goes everything that
+/// flies beside it.
+const ALONE_BYTES: usize = 1024 * 1024;
+
+/// When the broker begins to block, how long confirmations of what it already
+/// read may take.
+const BLOCKED_GRACE: Duration = Duration::from_millis(250);
+
+pub(crate) struct AmqpPublisher {
+    link: Link,
+    topology: Arc<Topology>,
+    channels: Arc<Channels>,
+    permits: Arc<Semaphore>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    publish_timeout: Duration,
+    publish_wait: Duration,
+    operation_timeout: Duration,
+}
+
+impl AmqpPublisher {
+    pub(crate) fn new(
+        config: &AmqpConfig,
+        link: Link,
+        topology: Arc<Topology>,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            link,
+            topology,
+            channels: Arc::default(),
+            permits: Arc::new(Semaphore::new(config.publish_channels)),
+            tasks,
+            stop,
+            publish_timeout: config.publish_timeout,
+            publish_wait: config.publish_wait,
+            operation_timeout: config.operation_timeout,
+        }
+    }
+
+    pub(crate) async fn publish(&self, batch: &[Envelope]) -> Vec<Outcome> {
+        let started = Instant::now();
+        let board = Arc::new(Board::new(batch, Arc::clone(&self.topology)));
+        let rest = if board.open().is_empty() {
+            unknown("never tried")
+        } else {
+            self.attempt(&board, started + self.publish_timeout).await
+        };
+        let outcomes = board.outcomes(&rest);
+        ::metrics::histogram!(metrics::PUBLISH_SECONDS).record(started.elapsed());
+        count(&outcomes);
+        outcomes
+    }
+
+    /// Does what can be done until `deadline`; says what the rest is.
+    async fn attempt(&self, board: &Arc<Board>, deadline: Instant) -> Outcome {
+        if self.stop.is_cancelled() {
+            return unknown("the transport is closed");
+        }
+        let wait = deadline.min(Instant::now() + self.publish_wait);
+        let live = match self.link.up(wait).await {
+            Ok(live) => live,
+            Err(error) => return unknown(&error.to_string()),
+        };
+        if let Some(reason) = live.blocked() {
+            return Outcome::Nacked {
+                reason: format!("the broker blocks publishing: {reason}"),
+            };
+        }
+        let permit = Arc::clone(&self.permits).acquire_owned();
+        let Ok(Ok(permit)) = timeout_at(deadline, permit).await else {
+            return Outcome::Nacked {
+                reason: "all publishing channels are busy".to_owned(),
+            };
+        };
+
+        // A task of its own, so that a caller who stops waiting does not leave
+        // a channel behind with half a message on it.
+        let given_up = CancellationToken::new();
+        let _guard = given_up.clone().drop_guard();
+        let work = Work {
+            link: self.link.clone(),
+            topology: Arc::clone(&self.topology),
+            channels: Arc::clone(&self.channels),
+            board: Arc::clone(board),
+            given_up,
+            deadline,
+            limit: self.operation_timeout,
+        };
+        let mut task = self.tasks.spawn(work.run(permit));
+        tokio::select! {
+            biased;
+            ended = &mut task => match ended {
+                Ok(()) => unknown("never tried"),
+                Err(error) => unknown(&format!("the publishing task failed: {error}")),
+            },
+            () = sleep_until(deadline) => {
+                unknown(&format!("not confirmed within {:?}", self.publish_timeout))
+            }
+            () = async {
+                live.until_blocked().await;
+                sleep(BLOCKED_GRACE).await;
+            } => unknown("the broker began to block publishing"),
+        }
+    }
+
+    /// Lets go of idle channels.
+    pub(crate) fn clear(&self) {
+        self.channels.clear();
+    }
+}
+
+/// The publishing of one batch.
+struct Work {
+    link: Link,
+    topology: Arc<Topology>,
+    channels: Arc<Channels>,
+    board: Arc<Board>,
+    given_up: CancellationToken,
+    deadline: Instant,
+    limit: Duration,
+}
+
+impl Work {
+    async fn run(self, _permit: OwnedSemaphorePermit) {
+        let (alone, together): (Vec<_>, Vec<_>) = self
+            .board
+            .open()
+            .into_iter()
+            .partition(|&index| self.bytes(index) >= ALONE_BYTES);
+        let result = match self.together(together).await {
+            Ok(()) => self.alone(alone).await,
+            failed => failed,
+        };
+        if let Err(fault) = result {
+            self.board.give_up(fault.reason().to_owned());
+        }
+    }
+
+    /// Publishes all at once. Where the broker closes the channel over one of
+    /// them, finds out which, from the largest on: size is what brokers refuse.
+    async fn together(&self, mut members: Vec<usize>) -> Result<(), Fault> {
+        while !members.is_empty() {
+            match self.flight(&members).await {
+                Err(Fault::Refused(_)) => {}
+                settled => return settled,
+            }
+            let open = self.board.open();
+            members.retain(|index| open.contains(index));
+            members.sort_by_key(|&index| Reverse(self.bytes(index)));
+            // One after the other, until culprits were found and an innocent
+            // one passed; then the rest may go together again.
+            let mut suspects = std::mem::take(&mut members).into_iter();
+            let mut found = false;
+            for index in suspects.by_ref() {
+                let refused = self.single(index).await?;
+                if found && !refused {
+                    break;
+                }
+                found |= refused;
+            }
+            members = suspects.collect();
+        }
+        Ok(())
+    }
+
+    async fn alone(&self, members: Vec<usize>) -> Result<(), Fault> {
+        for index in members {
+            self.single(index).await?;
+        }
+        Ok(())
+    }
+
+    /// Publishes one message with nothing beside it; whether it was refused.
+    async fn single(&self, index: usize) -> Result<bool, Fault> {
+        match self.flight(&[index]).await {
+            Ok(()) => Ok(false),
+            Err(Fault::Refused(reason)) => {
+                tracing::warn!(
+                    message.id = %self.board.wire(index).map_or_else(String::new, |w| w.id.to_string()),
+                    reason,
+                    "the broker refused a message for its own sake"
+                );
+                self.board.refuse(index, reason);
+                Ok(true)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn flight(&self, members: &[usize]) -> Result<(), Fault> {
+        if self.given_up.is_cancelled() {
+            return Err(Fault::gone("not tried in time"));
+        }
+        let live = self.link.up(self.deadline).await.map_err(lost)?;
+        if let Some(reason) = live.blocked() {
+            return Err(Fault::gone(format!(
+                "the broker blocks publishing: {reason}"
+            )));
+        }
+        let channel = self.channels.take(&live, self.limit).await?;
+        let exchange = self.topology.exchange();
+        let landing = fly(
+            &live,
+            &channel,
+            &exchange,
+            &self.board,
+            members,
+            &self.given_up,
+        )
+        .await;
+        match landing {
+            Landing::Complete => {
+                self.channels.give_back(&live, channel);
+                Ok(())
+            }
+            Landing::Abandoned => {
+                discard(channel, self.limit).await;
+                Err(Fault::gone("not confirmed in time"))
+            }
+            Landing::Broken(fault) => {
+                discard(channel, self.limit).await;
+                if let Fault::Missing(reason) = &fault {
+                    tracing::error!(reason, "the exchange is gone, declaring it again");
+                    let channel = self.channels.take(&live, self.limit).await?;
+                    self.topology.declare_exchange(&channel).await?;
+                    self.channels.give_back(&live, channel);
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    fn bytes(&self, index: usize) -> usize {
+        self.board.wire(index).map_or(0, |wire| wire.data.len())
+    }
+}
+
+fn lost(error: TransportError) -> Fault {
+    Fault::gone(error.to_string())
+}
+
+fn unknown(reason: &str) -> Outcome {
+    Outcome::Unknown {
+        reason: reason.to_owned(),
+    }
+}
+
+fn count(outcomes: &[Outcome]) {
+    let mut counts = [
+        ("confirmed", 0),
+        ("nacked", 0),
+        ("returned", 0),
+        ("unknown", 0),
+        ("refused", 0),
+    ];
+    for outcome in outcomes {
+        let at = match outcome {
+            Outcome::Confirmed => 0,
+            Outcome::Nacked { .. } => 1,
+            Outcome::Returned { .. } => 2,
+            Outcome::Unknown { .. } => 3,
+            Outcome::Refused { .. } => 4,
+        };
+        counts[at].1 += 1;
+    }
+    for (outcome, count) in counts {
+        if count > 0 {
+            ::metrics::counter!(metrics::PUBLISHED, "outcome" => outcome).increment(count);
+        }
+    }
+}

@@ -1,0 +1,224 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gozon_core::{
+    Deliveries, Envelope, Outcome, Publisher, Subscriber, Subscription, SubscriptionKind,
+    TransportError,
+};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::AmqpConfig;
+use crate::consumer::{Pump, Session, declare};
+use crate::fault::Fault;
+use crate::inbound::{AmqpDeliveries, Inbound};
+use crate::link::{Link, Role};
+use crate::publisher::AmqpPublisher;
+use crate::topology::Topology;
+
+/// RabbitMQ as a [`Publisher`] and a [`Subscriber`]. Clones share everything.
+///
+/// **Connections.** Two, one for each direction, rebuilt without end by tasks
+/// of the transport's own; with them channels, declarations and consumers.
+/// **End.** Call [`AmqpTransport::close`] before the runtime ends; dropping the
+/// last clone closes, too, but no one waits for it.
+#[derive(Clone)]
+pub struct AmqpTransport(Arc<Inner>);
+
+struct Inner {
+    config: AmqpConfig,
+    topology: Arc<Topology>,
+    publish: Link,
+    consume: Link,
+    publisher: AmqpPublisher,
+    /// Ends consumers and refuses new work.
+    stop_work: CancellationToken,
+    /// Ends the connections, after the work.
+    stop_links: CancellationToken,
+    work: TaskTracker,
+    links: TaskTracker,
+}
+
+impl AmqpTransport {
+    /// Checks the settings and starts connecting; returns at once, whether or
+    /// not there is a broker. Must be called inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// [`TransportError::Config`] when a setting makes no sense.
+    pub fn start(config: AmqpConfig) -> Result<Self, TransportError> {
+        config.validate()?;
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(TransportError::Config {
+                field: "runtime",
+                reason: "start the transport inside a Tokio runtime".to_owned(),
+            });
+        }
+        let topology = Arc::new(Topology::new(&config)?);
+        let stop_work = CancellationToken::new();
+        let stop_links = CancellationToken::new();
+        let (work, links) = (TaskTracker::new(), TaskTracker::new());
+        let link = |role| {
+            let topology = Arc::clone(&topology);
+            Link::start(role, &config, topology, stop_links.clone(), &links)
+        };
+        let publish = link(Role::Publish)?;
+        let consume = link(Role::Consume)?;
+        let publisher = AmqpPublisher::new(
+            &config,
+            publish.clone(),
+            Arc::clone(&topology),
+            work.clone(),
+            stop_work.clone(),
+        );
+        Ok(Self(Arc::new(Inner {
+            config,
+            topology,
+            publish,
+            consume,
+            publisher,
+            stop_work,
+            stop_links,
+            work,
+            links,
+        })))
+    }
+
+    /// [`AmqpTransport::start`], then waits for both connections, at most the
+    /// configured connect timeout.
+    ///
+    /// # Errors
+    /// As for `start` and [`AmqpTransport::connected`]; nothing stays behind.
+    pub async fn connect(config: AmqpConfig) -> Result<Self, TransportError> {
+        let limit = config.connect_timeout;
+        let transport = Self::start(config)?;
+        match transport.connected(limit).await {
+            Ok(()) => Ok(transport),
+            Err(error) => {
+                transport.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether both connections stand: the readiness of a service.
+    pub fn is_connected(&self) -> bool {
+        let stands = |link: &Link| {
+            link.live()
+                .is_some_and(|live| live.connection().status().connected())
+        };
+        stands(&self.0.publish) && stands(&self.0.consume)
+    }
+
+    /// Waits until both connections stand, at most `limit`.
+    ///
+    /// # Errors
+    /// Why they do not: [`TransportError::Unavailable`] with the last failure,
+    /// [`TransportError::Mismatch`] when the exchange is of another kind,
+    /// [`TransportError::Closed`].
+    pub async fn connected(&self, limit: Duration) -> Result<(), TransportError> {
+        let deadline = Instant::now() + limit;
+        self.0.publish.up(deadline).await?;
+        self.0.consume.up(deadline).await?;
+        Ok(())
+    }
+
+    /// Ends consumers, waits for batches on their way, closes both connections;
+    /// within the configured close timeout. Harmless twice.
+    pub async fn close(&self) {
+        let inner = &self.0;
+        let limit = inner.config.close_timeout;
+        let deadline = Instant::now() + limit;
+        inner.stop_work.cancel();
+        inner.work.close();
+        let _ = timeout(limit / 3, inner.work.wait()).await;
+        inner.publisher.clear();
+        inner.stop_links.cancel();
+        inner.links.close();
+        if timeout_at(deadline, inner.links.wait()).await.is_err() {
+            tracing::warn!("the broker's connections did not close in time");
+        }
+    }
+
+    async fn open(&self, subscription: &Subscription) -> Result<Session, TransportError> {
+        let limit = self.0.config.operation_timeout;
+        let live = self.0.consume.up(Instant::now() + limit).await?;
+        Session::open(live, &self.0.topology, subscription, limit)
+            .await
+            .map_err(|fault| self.refused(subscription, fault))
+    }
+
+    /// What the broker refuses is not declared again; what it could not hear is.
+    fn refused(&self, subscription: &Subscription, fault: Fault) -> TransportError {
+        let error = fault.declaring(&format!("the queue of {}", subscription.name));
+        if matches!(error, TransportError::Mismatch { .. }) {
+            self.0.topology.forget(subscription);
+        }
+        error
+    }
+
+    fn ensure_open(&self) -> Result<(), TransportError> {
+        if self.0.stop_work.is_cancelled() {
+            return Err(TransportError::Closed);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop_work.cancel();
+        self.stop_links.cancel();
+    }
+}
+
+#[async_trait]
+impl Publisher for AmqpTransport {
+    async fn publish(&self, batch: &[Envelope]) -> Vec<Outcome> {
+        self.0.publisher.publish(batch).await
+    }
+}
+
+/// A durable subscription that could not be declared because the broker was
+/// away is remembered, and declared as soon as it is back.
+#[async_trait]
+impl Subscriber for AmqpTransport {
+    async fn declare(&self, subscription: &Subscription) -> Result<(), TransportError> {
+        self.ensure_open()?;
+        self.0.topology.remember(subscription)?;
+        if subscription.kind == SubscriptionKind::Broadcast {
+            return Ok(());
+        }
+        let limit = self.0.config.operation_timeout;
+        let live = self.0.consume.up(Instant::now() + limit).await?;
+        declare(&live, &self.0.topology, subscription, limit)
+            .await
+            .map_err(|fault| self.refused(subscription, fault))
+    }
+
+    async fn subscribe(
+        &self,
+        subscription: &Subscription,
+    ) -> Result<Box<dyn Deliveries>, TransportError> {
+        self.ensure_open()?;
+        self.0.topology.remember(subscription)?;
+        let session = self.open(subscription).await?;
+        let stop = self.0.stop_work.child_token();
+        let inbound = Arc::new(Inbound::default());
+        let pump = Pump {
+            link: self.0.consume.clone(),
+            topology: Arc::clone(&self.0.topology),
+            subscription: subscription.clone(),
+            inbound: Arc::clone(&inbound),
+            stop: stop.clone(),
+            limit: self.0.config.operation_timeout,
+            pause: self.0.config.reconnect_min,
+        };
+        self.0.work.spawn(pump.run(session));
+        Ok(Box::new(AmqpDeliveries {
+            inbound,
+            _consumer: stop.drop_guard(),
+        }))
+    }
+}
