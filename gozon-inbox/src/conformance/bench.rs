@@ -1,0 +1,176 @@
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gozon_core::{Append, AppendError, Envelope, MessageId, NewMessage, Subscription};
+use gozon_sqlx::Db;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::feed::Feed;
+use super::probe::{Mark, Probe};
+use crate::config::InboxConfig;
+use crate::consumer::ConsumerError;
+use crate::handler::BatchHandler;
+use crate::inbox::Inbox;
+use crate::store::InboxStore;
+
+/// The name under which [`Bench::start`] consumes.
+pub(crate) const CONSUMER: &str = "bench.messages";
+
+/// A fresh inbox with a table of effects, and an outbox that remembers.
+pub struct Bench<D: Probe> {
+    /// Where everything is.
+    pub db: Db<D>,
+    /// Under test.
+    pub inbox: Inbox<D>,
+    /// What was sent.
+    pub outbox: Arc<Recorder>,
+}
+
+impl<D: Probe> Bench<D> {
+    /// With short times: retries after a minute, which [`Probe::age`] skips.
+    pub async fn new(db: Db<D>) -> Self {
+        let config = InboxConfig {
+            max_attempts: 3,
+            retry_initial: Duration::from_secs(60),
+            retry_max: Duration::from_secs(60),
+            retry_poll: Duration::from_millis(5),
+            outage_backoff: Duration::from_millis(20),
+            request_wait: Duration::from_millis(300),
+            ..InboxConfig::default()
+        };
+        Self::with(db, config).await
+    }
+
+    /// With your own settings.
+    pub async fn with(db: Db<D>, config: InboxConfig) -> Self {
+        let inbox = Inbox::new(db.clone(), config).unwrap();
+        inbox.migrate().await.unwrap();
+        D::prepare(&db).await;
+        Self {
+            db,
+            inbox,
+            outbox: Arc::default(),
+        }
+    }
+
+    /// Consumes with `handler` until [`Running::stop`].
+    pub fn start(&self, handler: Arc<dyn BatchHandler<D::Tx>>) -> Running {
+        self.start_as(CONSUMER, handler, Feed::default())
+    }
+
+    /// Consumes under a name, from a feed.
+    pub fn start_as(
+        &self,
+        name: &str,
+        handler: Arc<dyn BatchHandler<D::Tx>>,
+        feed: Feed,
+    ) -> Running {
+        let outbox = Arc::clone(&self.outbox);
+        let subscription = Subscription::durable(name, &["probe"]);
+        let consumer = self.inbox.consumer(subscription, handler, outbox);
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(consumer.run(Arc::new(feed.clone()), shutdown.clone()));
+        Running {
+            feed,
+            shutdown,
+            task,
+        }
+    }
+
+    /// The store without an engine.
+    pub fn store(&self) -> Arc<dyn InboxStore> {
+        self.inbox.store()
+    }
+
+    /// The mark of [`CONSUMER`].
+    pub async fn mark(&self, message: &Envelope) -> Option<Mark> {
+        D::mark(&self.db, CONSUMER, message.id).await
+    }
+
+    /// True if exactly these messages have left an effect, each once.
+    pub async fn has_effects(&self, messages: &[&Envelope]) -> bool {
+        let mut expected: Vec<_> = messages.iter().map(|one| one.id.to_string()).collect();
+        expected.sort();
+        D::effects(&self.db).await == expected
+    }
+}
+
+/// A consumer at work.
+pub struct Running {
+    /// Where its deliveries come from.
+    pub feed: Feed,
+    /// Asks it to stop.
+    pub shutdown: CancellationToken,
+    task: JoinHandle<Result<(), ConsumerError>>,
+}
+
+impl Running {
+    /// Waits until so many deliveries were acknowledged.
+    pub async fn acked(&self, deliveries: usize) -> Vec<MessageId> {
+        eventually(async || self.feed.acked().len() >= deliveries).await;
+        self.feed.acked()
+    }
+
+    /// Stops it, and proves that nothing was ever given back.
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        self.ended().await;
+        assert_eq!(self.feed.requeued(), [], "nothing is ever requeued");
+    }
+
+    async fn ended(&self) {
+        eventually(async || self.task.is_finished()).await;
+    }
+
+    /// Waits for its end.
+    pub async fn result(self) -> Result<(), ConsumerError> {
+        self.ended().await;
+        self.task.await.unwrap()
+    }
+}
+
+/// Waits for a condition, ten seconds at most.
+pub async fn eventually<F: Future<Output = bool>>(mut condition: impl FnMut() -> F) {
+    let waiting = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting)
+        .await
+        .expect("the condition did not come true in ten seconds");
+}
+
+/// An outbox that remembers what was appended and what was committed.
+#[derive(Default)]
+pub struct Recorder {
+    appended: Mutex<Vec<NewMessage>>,
+    committed: Mutex<Vec<NewMessage>>,
+}
+
+impl Recorder {
+    /// What entered a transaction.
+    pub fn appended(&self) -> Vec<NewMessage> {
+        self.appended.lock().unwrap().clone()
+    }
+
+    /// What was committed.
+    pub fn committed(&self) -> Vec<NewMessage> {
+        self.committed.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl<Tx: Send> Append<Tx> for Recorder {
+    async fn append(&self, _tx: &mut Tx, messages: &[NewMessage]) -> Result<(), AppendError> {
+        self.appended.lock().unwrap().extend_from_slice(messages);
+        Ok(())
+    }
+
+    fn committed(&self, messages: &[NewMessage]) {
+        self.committed.lock().unwrap().extend_from_slice(messages);
+    }
+}

@@ -1,0 +1,209 @@
+use std::fmt;
+use std::sync::Arc;
+
+use gozon_core::{
+    Append, Deliveries, ErrorClass, Received, Subscriber, Subscription, SubscriptionKind,
+    TransportError,
+};
+use gozon_sqlx::{Database, Db, DbError};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::Backoff;
+use crate::config::InboxConfig;
+use crate::database::InboxDatabase;
+use crate::handler::BatchHandler;
+use crate::inbox::Inbox;
+use crate::store::{InboxStore, Marks};
+use crate::{retries, upkeep};
+
+/// One subscription at work: receives, marks, handles, commits, acknowledges;
+/// and runs again what was put aside.
+pub struct Consumer<D: Database> {
+    subscription: Subscription,
+    engine: Arc<Engine<D>>,
+}
+
+/// What all tasks of a consumer share.
+pub(crate) struct Engine<D: Database> {
+    pub(crate) db: Db<D>,
+    /// The name in the marks.
+    pub(crate) consumer: String,
+    pub(crate) handler: Arc<dyn BatchHandler<D::Tx>>,
+    pub(crate) outbox: Arc<dyn Append<D::Tx>>,
+    pub(crate) marks: Arc<dyn Marks<D::Tx>>,
+    pub(crate) store: Arc<dyn InboxStore>,
+    pub(crate) config: Arc<InboxConfig>,
+}
+
+/// Why a unit of work was left before its end.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Shutdown was asked for while something was away.
+    Shutdown,
+    /// The consumer cannot go on.
+    Failed(ConsumerError),
+}
+
+impl<D: InboxDatabase> Consumer<D> {
+    pub(crate) fn new(
+        inbox: &Inbox<D>,
+        subscription: Subscription,
+        handler: Arc<dyn BatchHandler<D::Tx>>,
+        outbox: Arc<dyn Append<D::Tx>>,
+    ) -> Self {
+        let engine = Engine {
+            db: inbox.db().clone(),
+            consumer: subscription.name.clone(),
+            handler,
+            outbox,
+            marks: D::marks(),
+            store: inbox.store(),
+            config: inbox.config(),
+        };
+        Self {
+            subscription,
+            engine: Arc::new(engine),
+        }
+    }
+
+    /// Runs until `shutdown`, then finishes and acknowledges the batch in hand
+    /// and returns. With the broker or the database away it waits for them,
+    /// holding what it has received.
+    ///
+    /// # Errors
+    /// When it can never work: a subscription that contradicts the queue, a
+    /// missing table. What was received and not handled comes again.
+    pub async fn run(
+        self,
+        subscriber: Arc<dyn Subscriber>,
+        shutdown: CancellationToken,
+    ) -> Result<(), ConsumerError> {
+        if self.subscription.kind == SubscriptionKind::Broadcast {
+            return Err(ConsumerError::Broadcast);
+        }
+        let stop = shutdown.child_token();
+        let mut tasks = JoinSet::new();
+        for _ in 0..self.engine.config.concurrency {
+            let engine = Arc::clone(&self.engine);
+            let subscription = self.subscription.clone();
+            let subscriber = Arc::clone(&subscriber);
+            let stop = stop.clone();
+            tasks.spawn(async move { receive(&engine, &subscription, &*subscriber, &stop).await });
+        }
+        let (engine, token) = (Arc::clone(&self.engine), stop.clone());
+        tasks.spawn(async move { retries::run(&engine, &token).await });
+        let (engine, token) = (Arc::clone(&self.engine), stop.clone());
+        tasks.spawn(async move {
+            upkeep::run(engine.store.as_ref(), &engine.config, &token).await;
+            Ok(())
+        });
+
+        // Whoever ends first, well or badly, ends the others.
+        let mut result = Ok(());
+        while let Some(ended) = tasks.join_next().await {
+            stop.cancel();
+            let ended = ended.unwrap_or_else(|lost| Err(ConsumerError::TaskLost(lost.to_string())));
+            result = result.and(ended);
+        }
+        result
+    }
+}
+
+impl<D: Database> fmt::Debug for Consumer<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer")
+            .field("subscription", &self.subscription)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn receive<D: InboxDatabase>(
+    engine: &Engine<D>,
+    subscription: &Subscription,
+    subscriber: &dyn Subscriber,
+    stop: &CancellationToken,
+) -> Result<(), ConsumerError> {
+    let Some(mut deliveries) = subscribe(engine, subscription, subscriber, stop).await? else {
+        return Ok(());
+    };
+    while !stop.is_cancelled() {
+        let received = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(()),
+            received = deliveries.receive(engine.config.max_batch) => received,
+        };
+        match received {
+            Received::Batch(batch) => match engine.settle(batch, stop).await {
+                Ok(()) => {}
+                Err(Stop::Shutdown) => return Ok(()),
+                Err(Stop::Failed(error)) => return Err(error),
+            },
+            Received::Resumed => {
+                tracing::info!(consumer = engine.consumer, "the subscription stands again");
+            }
+            Received::Closed => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+/// Subscribes, waiting for a broker that is away; `None` at shutdown.
+async fn subscribe<D: InboxDatabase>(
+    engine: &Engine<D>,
+    subscription: &Subscription,
+    subscriber: &dyn Subscriber,
+    stop: &CancellationToken,
+) -> Result<Option<Box<dyn Deliveries>>, ConsumerError> {
+    let mut backoff = Backoff::up_to(engine.config.outage_backoff);
+    loop {
+        let subscribing = async {
+            subscriber.declare(subscription).await?;
+            subscriber.subscribe(subscription).await
+        };
+        let result = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(None),
+            result = subscribing => result,
+        };
+        match result {
+            Ok(deliveries) => return Ok(Some(deliveries)),
+            Err(error) if error.class() == ErrorClass::Retry => {
+                tracing::warn!(consumer = engine.consumer, %error, "cannot subscribe yet");
+                if !backoff.wait(stop).await {
+                    return Ok(None);
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// A consumer cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsumerError {
+    /// The subscription is impossible, or the transport was closed before it
+    /// stood.
+    #[error("cannot subscribe: {0}")]
+    Transport(#[from] TransportError),
+    /// The inbox's own tables cannot be used.
+    #[error("the inbox cannot be used: {0}")]
+    Store(#[source] DbError),
+    /// Each instance gets a copy of a broadcast; there is nothing to remember.
+    #[error("a broadcast subscription has no inbox; receive it directly")]
+    Broadcast,
+    /// A task of the consumer did not end properly.
+    #[error("a task of the consumer was lost: {0}")]
+    TaskLost(String),
+}
+
+impl ConsumerError {
+    /// What the caller can do.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Transport(error) => error.class(),
+            Self::Store(error) => error.class(),
+            Self::Broadcast | Self::TaskLost(_) => ErrorClass::Bug,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+use std::collections::HashSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gozon_core::{Malformed, MessageId};
+use gozon_sqlx::{Db, DbError, Postgres};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::marks::{returned_ids, states};
+use crate::database::{attempts_from, micros};
+use crate::store::{DeadLetter, Due, InboxStats, InboxStore, Kept, Noted, State};
+
+const NOTE_TRYING: &str = include_str!("sql/note_trying.sql");
+const ATTEMPT: &str = include_str!("sql/attempt.sql");
+const KEEP: &str = include_str!("sql/keep.sql");
+const KEEP_MALFORMED: &str = include_str!("sql/keep_malformed.sql");
+const CLAIM_DUE: &str = include_str!("sql/claim_due.sql");
+const STATS: &str = include_str!("sql/stats.sql");
+const DEAD_LETTERS: &str = include_str!("sql/dead_letters.sql");
+const PRUNE_MARKS: &str = include_str!("sql/prune_marks.sql");
+const PRUNE_REQUESTS: &str = include_str!("sql/prune_requests.sql");
+
+/// The inbox's own statements on PostgreSQL. Times are the server's.
+pub(super) struct PostgresStore {
+    db: Db<Postgres>,
+}
+
+impl PostgresStore {
+    pub(super) fn new(db: Db<Postgres>) -> Self {
+        Self { db }
+    }
+
+    async fn prune(&self, sql: &'static str, older: Duration, bite: u32) -> Result<u64, DbError> {
+        let deleted = sqlx::query(sql)
+            .bind(micros(older))
+            .bind(i64::from(bite))
+            .execute(self.db.writer())
+            .await?;
+        Ok(deleted.rows_affected())
+    }
+}
+
+#[async_trait]
+impl InboxStore for PostgresStore {
+    async fn note_trying(&self, consumer: &str, ids: &[MessageId]) -> Result<Noted, DbError> {
+        let new = returned_ids(self.db.writer(), NOTE_TRYING, consumer, ids).await?;
+        let others: Vec<MessageId> = ids.iter().filter(|id| !new.contains(id)).copied().collect();
+        if others.is_empty() {
+            return Ok(Noted {
+                new,
+                ..Noted::default()
+            });
+        }
+        let known = states(self.db.writer(), consumer, &others).await?;
+        Ok(Noted { new, known })
+    }
+
+    async fn attempt(&self, consumer: &str, id: MessageId) -> Result<Option<u32>, DbError> {
+        let attempts: Option<i32> = sqlx::query_scalar(ATTEMPT)
+            .bind(consumer)
+            .bind(id.0)
+            .fetch_optional(self.db.writer())
+            .await?;
+        Ok(attempts.map(|attempts| attempts_from(attempts.into())))
+    }
+
+    async fn keep(&self, consumer: &str, kept: &Kept) -> Result<bool, DbError> {
+        let state = kept.retry_in.map_or(State::Dead, |_| State::Retry);
+        let written = sqlx::query(KEEP)
+            .bind(consumer)
+            .bind(kept.id.0)
+            .bind(i64::from(kept.attempts))
+            .bind(state.as_str())
+            .bind(kept.retry_in.map(micros))
+            .bind(&kept.reason)
+            .bind(&kept.attributes)
+            .bind(&kept.data[..])
+            .bind(kept.malformed)
+            .execute(self.db.writer())
+            .await?;
+        Ok(written.rows_affected() == 1)
+    }
+
+    async fn keep_malformed(
+        &self,
+        consumer: &str,
+        malformed: &[Malformed],
+    ) -> Result<HashSet<MessageId>, DbError> {
+        let ids: Vec<Uuid> = malformed.iter().map(|one| one.id.0).collect();
+        let reasons: Vec<&str> = malformed.iter().map(|one| one.reason.as_str()).collect();
+        let headers: Vec<&str> = malformed.iter().map(|one| one.headers.as_str()).collect();
+        let data: Vec<&[u8]> = malformed.iter().map(|one| &one.data[..]).collect();
+        let new: Vec<Uuid> = sqlx::query_scalar(KEEP_MALFORMED)
+            .bind(consumer)
+            .bind(ids)
+            .bind(reasons)
+            .bind(headers)
+            .bind(data)
+            .fetch_all(self.db.writer())
+            .await?;
+        Ok(new.into_iter().map(MessageId).collect())
+    }
+
+    async fn claim_due(&self, consumer: &str, lease: Duration) -> Result<Option<Due>, DbError> {
+        let row = sqlx::query(CLAIM_DUE)
+            .bind(consumer)
+            .bind(micros(lease))
+            .fetch_optional(self.db.writer())
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Due {
+            id: MessageId(row.try_get("message_id")?),
+            attempts: attempts_from(row.try_get::<i32, _>("attempts")?.into()),
+            attributes: row.try_get("attributes")?,
+            data: row.try_get("data")?,
+        }))
+    }
+
+    async fn stats(&self) -> Result<InboxStats, DbError> {
+        let (retry, dead): (i64, i64) = sqlx::query_as(STATS).fetch_one(self.db.reader()).await?;
+        Ok(InboxStats {
+            retry: retry.unsigned_abs(),
+            dead: dead.unsigned_abs(),
+        })
+    }
+
+    async fn dead_letters(&self, consumer: &str, limit: u32) -> Result<Vec<DeadLetter>, DbError> {
+        let rows = sqlx::query(DEAD_LETTERS)
+            .bind(consumer)
+            .bind(i64::from(limit))
+            .fetch_all(self.db.reader())
+            .await?;
+        Ok(rows.iter().map(dead_letter).collect::<Result<_, _>>()?)
+    }
+
+    async fn prune_marks(&self, older: Duration, bite: u32) -> Result<u64, DbError> {
+        self.prune(PRUNE_MARKS, older, bite).await
+    }
+
+    async fn prune_requests(&self, older: Duration, bite: u32) -> Result<u64, DbError> {
+        self.prune(PRUNE_REQUESTS, older, bite).await
+    }
+}
+
+fn dead_letter(row: &PgRow) -> Result<DeadLetter, sqlx::Error> {
+    Ok(DeadLetter {
+        consumer: row.try_get("consumer")?,
+        id: MessageId(row.try_get("message_id")?),
+        attempts: attempts_from(row.try_get::<i32, _>("attempts")?.into()),
+        malformed: row.try_get("malformed")?,
+        received_at: row.try_get::<OffsetDateTime, _>("received_at")?,
+        died_at: row.try_get::<OffsetDateTime, _>("died_at")?,
+        reason: row.try_get("reason")?,
+        attributes: row.try_get("attributes")?,
+        data: row.try_get("data")?,
+    })
+}

@@ -1,0 +1,71 @@
+//! Runs again what was put aside, when its time has come.
+
+use gozon_core::{Envelope, ErrorClass};
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::{Backoff, rest};
+use crate::consumer::{ConsumerError, Engine, Stop};
+use crate::database::InboxDatabase;
+use crate::metrics::{self, Outcome};
+use crate::store::{Due, Kept};
+
+/// Runs until `stop`. Instances share the work: what one has claimed, the
+/// others do not see until its lease ends.
+pub(crate) async fn run<D: InboxDatabase>(
+    engine: &Engine<D>,
+    stop: &CancellationToken,
+) -> Result<(), ConsumerError> {
+    let config = &engine.config;
+    let mut backoff = Backoff::up_to(config.outage_backoff);
+    while !stop.is_cancelled() {
+        // One at a time: a claim counts the attempt, and if the handler ends
+        // the process, no other message shall have been counted with it.
+        let claimed = engine.store.claim_due(&engine.consumer, config.claim_lease);
+        let due = match claimed.await {
+            Ok(Some(due)) => due,
+            Ok(None) => {
+                backoff = Backoff::up_to(config.outage_backoff);
+                rest(config.retry_poll, stop).await;
+                continue;
+            }
+            Err(error) if error.class() == ErrorClass::Retry => {
+                tracing::debug!(consumer = engine.consumer, %error, "retries wait for the database");
+                backoff.wait(stop).await;
+                continue;
+            }
+            Err(error) => return Err(ConsumerError::Store(error)),
+        };
+        match run_one(engine, due, stop).await {
+            Ok(outcome) => metrics::handled(&engine.consumer, outcome, 1),
+            Err(Stop::Shutdown) => return Ok(()),
+            Err(Stop::Failed(error)) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+async fn run_one<D: InboxDatabase>(
+    engine: &Engine<D>,
+    due: Due,
+    stop: &CancellationToken,
+) -> Result<Outcome, Stop> {
+    match Envelope::from_stored(&due.attributes, due.data.clone()) {
+        Ok(message) => engine.decide(&message, due.attempts, None, stop).await,
+        // We wrote it and cannot read it: kept as it stands, for a person.
+        Err(error) => {
+            tracing::error!(consumer = engine.consumer, message.id = %due.id, %error, "a kept message is not readable");
+            let kept = Kept {
+                id: due.id,
+                attempts: due.attempts,
+                retry_in: None,
+                reason: error.to_string(),
+                attributes: due.attributes,
+                data: due.data.into(),
+                malformed: true,
+            };
+            let keeping = || engine.store.keep(&engine.consumer, &kept);
+            engine.hold(stop, keeping).await?;
+            Ok(Outcome::Dead(ErrorClass::Bug))
+        }
+    }
+}

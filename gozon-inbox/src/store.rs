@@ -1,0 +1,293 @@
+//! The contracts between the engine and a database.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gozon_core::{Malformed, MessageId};
+use gozon_sqlx::DbError;
+use time::OffsetDateTime;
+
+use crate::requests::{RequestKey, StoredAnswer};
+
+/// What a consumer knows about a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// An attempt was committed, its outcome was not.
+    Trying,
+    /// The effect was committed together with the mark.
+    Done,
+    /// Kept in the inbox; tried again when its time comes.
+    Retry,
+    /// Kept in the inbox until a person decides.
+    Dead,
+}
+
+impl State {
+    /// As it stands in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trying => "trying",
+            Self::Done => "done",
+            Self::Retry => "retry",
+            Self::Dead => "dead",
+        }
+    }
+
+    /// Reads what stands in the table.
+    ///
+    /// # Errors
+    /// When it is none of the four.
+    pub fn parse(text: &str) -> Result<Self, DbError> {
+        [Self::Trying, Self::Done, Self::Retry, Self::Dead]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| {
+                let unknown = format!("unknown inbox state `{text}`");
+                DbError::Sqlx(sqlx::Error::Decode(unknown.into()))
+            })
+    }
+}
+
+/// The marks, as far as they share a transaction with their effect.
+///
+/// **Locks.** Every method locks the marks that it writes until the
+/// transaction ends, in the order of their ids. **Concurrency.** A mark that
+/// another open transaction is inserting is waited for, not skipped.
+#[async_trait]
+pub trait Marks<Tx: Send>: Send + Sync {
+    /// Marks the messages as done, in one statement; answers which of them had
+    /// no mark. A repeated id counts once.
+    ///
+    /// # Errors
+    /// When the database fails; the transaction is then unusable.
+    async fn insert_done(
+        &self,
+        tx: &mut Tx,
+        consumer: &str,
+        ids: &[MessageId],
+    ) -> Result<HashSet<MessageId>, DbError>;
+
+    /// The marks that exist among `ids`. Sees what `insert_done` waited for.
+    ///
+    /// # Errors
+    /// As for `insert_done`.
+    async fn states(
+        &self,
+        tx: &mut Tx,
+        consumer: &str,
+        ids: &[MessageId],
+    ) -> Result<HashMap<MessageId, State>, DbError>;
+
+    /// Turns `trying` into `done`, in one statement; answers for which.
+    ///
+    /// # Errors
+    /// As for `insert_done`.
+    async fn finish_tried(
+        &self,
+        tx: &mut Tx,
+        consumer: &str,
+        ids: &[MessageId],
+    ) -> Result<HashSet<MessageId>, DbError>;
+
+    /// Turns `trying`, or a `retry` with exactly these `attempts`, into `done`;
+    /// false if the message has its outcome or belongs to someone else.
+    ///
+    /// # Errors
+    /// As for `insert_done`.
+    async fn finish(
+        &self,
+        tx: &mut Tx,
+        consumer: &str,
+        id: MessageId,
+        attempts: u32,
+    ) -> Result<bool, DbError>;
+}
+
+/// What the inbox writes and reads in transactions of its own: each method is
+/// durable when it returns.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait InboxStore: Send + Sync {
+    /// Notes that messages are tried in company; answers which were new, and
+    /// the state of the others. Counts nothing.
+    ///
+    /// # Errors
+    /// When the database fails; repeating is harmless.
+    async fn note_trying(&self, consumer: &str, ids: &[MessageId]) -> Result<Noted, DbError>;
+
+    /// Counts one more attempt of a message without an outcome and answers how
+    /// many there are now; `None` if it has its outcome.
+    ///
+    /// # Errors
+    /// When the database fails; repeating may count once too often.
+    async fn attempt(&self, consumer: &str, id: MessageId) -> Result<Option<u32>, DbError>;
+
+    /// Keeps a message that was tried; false if it has its outcome or belongs
+    /// to someone else.
+    ///
+    /// # Errors
+    /// When the database fails; repeating is harmless.
+    async fn keep(&self, consumer: &str, kept: &Kept) -> Result<bool, DbError>;
+
+    /// Keeps what is no envelope as dead letters, in one statement; answers
+    /// which were new.
+    ///
+    /// # Errors
+    /// When the database fails; repeating is harmless.
+    async fn keep_malformed(
+        &self,
+        consumer: &str,
+        malformed: &[Malformed],
+    ) -> Result<HashSet<MessageId>, DbError>;
+
+    /// Takes one retry that is due, counts its attempt and gives it to the
+    /// caller for `lease`. No two callers get the same one in that time.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn claim_due(&self, consumer: &str, lease: Duration) -> Result<Option<Due>, DbError>;
+
+    /// How much is kept, over all consumers.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn stats(&self) -> Result<InboxStats, DbError>;
+
+    /// The newest dead letters of a consumer, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn dead_letters(&self, consumer: &str, limit: u32) -> Result<Vec<DeadLetter>, DbError>;
+
+    /// Deletes at most `bite` marks that have been `done` for longer than
+    /// `older`; answers how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn prune_marks(&self, older: Duration, bite: u32) -> Result<u64, DbError>;
+
+    /// Deletes at most `bite` requests older than `older`; answers how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn prune_requests(&self, older: Duration, bite: u32) -> Result<u64, DbError>;
+}
+
+/// The keys of idempotent requests, in the transaction of the business.
+#[async_trait]
+pub trait RequestStore<Tx: Send>: Send + Sync {
+    /// Takes the key, waiting at most `wait` for whoever has it in an open
+    /// transaction. An answer older than `keep` does not count.
+    ///
+    /// # Errors
+    /// When the database fails; the transaction is then unusable.
+    async fn claim(
+        &self,
+        tx: &mut Tx,
+        key: &RequestKey,
+        keep: Duration,
+        wait: Duration,
+    ) -> Result<Claim, DbError>;
+
+    /// Stores the answer under a key that was taken in this transaction.
+    ///
+    /// # Errors
+    /// As for `claim`.
+    async fn store(
+        &self,
+        tx: &mut Tx,
+        key: &RequestKey,
+        answer: &StoredAnswer,
+    ) -> Result<(), DbError>;
+}
+
+/// What became of a wish for a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// The key is ours until the transaction ends.
+    Fresh,
+    /// It was used before.
+    Taken {
+        /// Of the request that used it.
+        fingerprint: Vec<u8>,
+        /// What was answered.
+        answer: StoredAnswer,
+    },
+    /// Someone still has it. The transaction is unusable.
+    InProgress,
+}
+
+/// The answer of [`InboxStore::note_trying`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// Had no mark before.
+    pub new: HashSet<MessageId>,
+    /// Had one.
+    pub known: HashMap<MessageId, State>,
+}
+
+/// A message that could not be handled, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The message.
+    pub id: MessageId,
+    /// The attempts that the keeper knows of; guards against a late one.
+    pub attempts: u32,
+    /// When to try again; `None`: a dead letter.
+    pub retry_in: Option<Duration>,
+    /// Why it was not handled.
+    pub reason: String,
+    /// The envelope's attributes, see [`gozon_core::Envelope::attributes_json`].
+    pub attributes: String,
+    /// The envelope's data.
+    pub data: Bytes,
+    /// True if `attributes` are not those of an envelope.
+    pub malformed: bool,
+}
+
+/// A retry whose time has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// The message.
+    pub id: MessageId,
+    /// Attempts, this one included.
+    pub attempts: u32,
+    /// The envelope's attributes as JSON text.
+    pub attributes: String,
+    /// The envelope's data.
+    pub data: Vec<u8>,
+}
+
+/// How much an inbox keeps that has not been handled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InboxStats {
+    /// Messages that wait for their next attempt.
+    pub retry: u64,
+    /// Messages that wait for a person.
+    pub dead: u64,
+}
+
+/// A message that was given up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeadLetter {
+    /// Who could not handle it.
+    pub consumer: String,
+    /// The message.
+    pub id: MessageId,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// True if it is no envelope at all.
+    pub malformed: bool,
+    /// When it first came.
+    pub received_at: OffsetDateTime,
+    /// When it was given up.
+    pub died_at: OffsetDateTime,
+    /// Why.
+    pub reason: String,
+    /// Its attributes (or raw headers) as JSON text.
+    pub attributes: String,
+    /// Its body.
+    pub data: Vec<u8>,
+}
