@@ -8,7 +8,7 @@ use crate::config::{ConfigError, InboxConfig};
 use crate::consumer::Consumer;
 use crate::database::InboxDatabase;
 use crate::handler::BatchHandler;
-use crate::requests::Requests;
+use crate::requests::{InFlight, Requests};
 use crate::store::{DeadLetter, InboxStats, InboxStore};
 
 /// Messages and HTTP requests that take effect once. Cheap to clone.
@@ -16,6 +16,7 @@ pub struct Inbox<D: Database> {
     db: Db<D>,
     store: Arc<dyn InboxStore>,
     config: Arc<InboxConfig>,
+    in_flight: InFlight,
 }
 
 impl<D: InboxDatabase> Inbox<D> {
@@ -29,6 +30,7 @@ impl<D: InboxDatabase> Inbox<D> {
             store: D::inbox_store(&db),
             db,
             config: Arc::new(config),
+            in_flight: InFlight::default(),
         })
     }
 
@@ -55,7 +57,8 @@ impl<D: InboxDatabase> Inbox<D> {
 
     /// The door for idempotent HTTP requests.
     pub fn requests(&self) -> Requests<D> {
-        Requests::new(self.db.clone(), Arc::clone(&self.config))
+        let in_flight = self.in_flight.clone();
+        Requests::new(self.db.clone(), self.config(), in_flight)
     }
 
     /// How much is kept that has not been handled, over all consumers.
@@ -107,6 +110,7 @@ impl<D: Database> Clone for Inbox<D> {
             db: self.db.clone(),
             store: Arc::clone(&self.store),
             config: Arc::clone(&self.config),
+            in_flight: self.in_flight.clone(),
         }
     }
 }

@@ -98,7 +98,8 @@ pub use inbox::Inbox;
 pub use requests::{Begun, PendingRequest, RequestError, RequestKey, Requests, StoredAnswer};
 pub use store::{DeadLetter, InboxStats};
 
-#[cfg(all(test, feature = "sqlite", feature = "conformance"))]
+#[cfg(test)]
+#[cfg(all(feature = "sqlite", feature = "conformance"))]
 mod on_sqlite {
     use gozon_sqlx::sqlite::{PoolSettings, open};
 

@@ -56,12 +56,12 @@ pub enum Begun<D: Database> {
 }
 
 impl<D: InboxDatabase> Requests<D> {
-    pub(crate) fn new(db: Db<D>, config: Arc<InboxConfig>) -> Self {
+    pub(crate) fn new(db: Db<D>, config: Arc<InboxConfig>, in_flight: InFlight) -> Self {
         Self {
             db,
             store: D::request_store(),
             config,
-            in_flight: InFlight::default(),
+            in_flight,
         }
     }
 
@@ -259,7 +259,7 @@ impl RequestError {
 /// The keys at work in this process. Only tells a repeat that ran out of time
 /// from a database that is busy; the database decides who is first.
 #[derive(Clone, Default)]
-struct InFlight(Arc<Mutex<HashMap<[String; 3], usize>>>);
+pub(crate) struct InFlight(Arc<Mutex<HashMap<[String; 3], usize>>>);
 
 impl InFlight {
     fn has(&self, key: &RequestKey) -> bool {

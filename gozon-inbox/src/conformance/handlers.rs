@@ -61,9 +61,12 @@ impl<D> Scripted<D> {
         let ids = messages.iter().map(|message| message.id);
         self.calls.lock().unwrap().push(ids.clone().collect());
         let mut acts = self.acts.lock().unwrap();
-        ids.filter_map(|id| acts.get_mut(&id))
-            .find(|acts| !acts.is_empty())
-            .map(|acts| acts.remove(0))
+        for id in ids {
+            if let Some(acts) = acts.get_mut(&id).filter(|acts| !acts.is_empty()) {
+                return Some(acts.remove(0));
+            }
+        }
+        None
     }
 }
 

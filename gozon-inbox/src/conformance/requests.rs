@@ -92,19 +92,8 @@ pub async fn a_concurrent_repeat_waits_for_the_first<D: Probe>(db: Db<D>) {
 pub async fn a_repeat_does_not_wait_for_ever<D: Probe>(db: Db<D>) {
     let bench = Bench::new(db).await;
     let first = fresh(&bench, key(1)).await;
-    // Of the same process; a clone knows what its siblings have at work.
-    let requests = bench.inbox.requests();
-    drop(first);
-    let held = requests.begin(key(1), Arc::clone(&bench.outbox) as _).await;
-    let Ok(Begun::Fresh(first)) = held else {
-        panic!("fresh, found {held:?}")
-    };
 
-    let repeat = requests
-        .clone()
-        .begin(key(1), Arc::clone(&bench.outbox) as _)
-        .await
-        .unwrap_err();
+    let repeat = begin(&bench, key(1)).await.unwrap_err();
 
     assert!(matches!(repeat, RequestError::InProgress), "{repeat:?}");
     assert_eq!(repeat.class(), ErrorClass::Retry);
