@@ -11,9 +11,11 @@
 
 pub mod body;
 pub mod database;
+pub mod drain;
 pub mod health;
 pub mod idempotency;
 pub mod identity;
+pub mod once;
 pub mod openapi;
 pub mod page;
 pub mod problem;

@@ -15,12 +15,31 @@ use gozon_inbox::{Begun, InboxDatabase, RequestError, Requests, StoredAnswer};
 use gozon_sqlx::{Database, Db, UnitOfWork};
 use serde::Serialize;
 
+use crate::UserId;
+use crate::idempotency::{IdempotencyKey, REPLAYED, fingerprint};
 use crate::problem::{Code, Problem};
 
 pub use gozon_inbox::RequestKey;
 
-/// Says that the answer was given before.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// The key under which a request of `user` to `route` is remembered; `None`
+/// when the client sent none.
+///
+/// # Errors
+/// 500 when `body` cannot be written as JSON, which is a bug.
+pub fn request_key<T: Serialize>(
+    user: &UserId,
+    route: &str,
+    key: Option<IdempotencyKey>,
+    body: &T,
+) -> Result<Option<RequestKey>, Problem> {
+    let Some(key) = key else { return Ok(None) };
+    Ok(Some(RequestKey {
+        user: user.as_str().to_owned(),
+        route: route.to_owned(),
+        key: key.as_str().to_owned(),
+        fingerprint: fingerprint(route, body)?,
+    }))
+}
 
 /// What a business transaction of a request does: it writes through the unit of
 /// work and says the answer; or it refuses, and nothing is written.
@@ -153,8 +172,7 @@ impl IntoResponse for Answer {
         let mut response = Response::new(Body::from(self.stored.body));
         // What was stored was a valid answer; a row that someone edited by hand
         // still gets a valid one.
-        *response.status_mut() =
-            StatusCode::from_u16(self.stored.status).unwrap_or(StatusCode::OK);
+        *response.status_mut() = StatusCode::from_u16(self.stored.status).unwrap_or(StatusCode::OK);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, value) in &self.stored.headers {

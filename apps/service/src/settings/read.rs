@@ -179,8 +179,6 @@ fn read_settings<S: clap::Args>(
 }
 
 struct Setting {
-    /// How clap's errors call the argument.
-    shown: String,
     long: String,
     variable: String,
     value_name: String,
@@ -193,7 +191,6 @@ impl Setting {
     fn of(arg: &Arg) -> Option<Self> {
         let text = |os: &std::ffi::OsStr| os.to_string_lossy().into_owned();
         Some(Self {
-            shown: arg.to_string(),
             long: arg.get_long()?.to_owned(),
             variable: text(arg.get_env()?),
             value_name: arg
@@ -210,6 +207,12 @@ impl Setting {
         })
     }
 
+    /// Whether an error of clap's means this one; it says `--bind <ADDRESS>`.
+    fn is_called(&self, name: &str) -> bool {
+        let flag = name.split(' ').next().unwrap_or_default();
+        flag.strip_prefix("--") == Some(&self.long)
+    }
+
     fn example(&self) -> String {
         match &self.default {
             Some(default) => format!("set it to {}, such as {default}", self.value_name),
@@ -224,7 +227,7 @@ fn refusal(error: &clap::Error, settings: &[Setting]) -> SettingsError {
         Some(ContextValue::Strings(names)) => names.first().map(String::as_str),
         _ => None,
     };
-    let setting = named.and_then(|name| settings.iter().find(|setting| setting.shown == name));
+    let setting = named.and_then(|name| settings.iter().find(|setting| setting.is_called(name)));
     let Some(setting) = setting else {
         return SettingsError::new("settings", first_line(error));
     };
