@@ -57,14 +57,16 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     }
     say(&describe(&servers));
 
-    let mut passed = step(with_environment(&mut options.runner(), &servers, &logs)?)?;
+    // The runner last: its closing lines are what a reader looks for.
+    let mut passed = true;
     if options.runner_arguments.is_empty() {
         let mut documentation = cargo();
         documentation
-            .args(["test", "--doc", "--no-fail-fast"])
+            .args(["test", "--doc", "--quiet", "--no-fail-fast"])
             .args(options.selected());
         passed &= step(with_environment(&mut documentation, &servers, &logs)?)?;
     }
+    passed &= step(with_environment(&mut options.runner(), &servers, &logs)?)?;
 
     drop(keeper);
     let seconds = start.elapsed().as_secs();
