@@ -1,0 +1,192 @@
+use std::time::Duration;
+
+/// How an outbox takes messages and how its relay works. Every field has a
+/// default that fits; [`OutboxConfig::validate`] names the field that does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxConfig {
+    /// The largest payload in bytes; a larger one is refused with
+    /// [`gozon_core::AppendError::TooLarge`]. Stay below what the broker takes.
+    /// Default 1 MiB.
+    pub max_payload_bytes: usize,
+    /// This process is certainly the only one that works on this database (an
+    /// embedded service whose files are locked), so its relay takes over the
+    /// leases of its predecessor at once instead of waiting until they end.
+    /// Default false.
+    pub sole_process: bool,
+    /// How long a partition lease lasts, in database time; renewed at a third.
+    /// After a relay died its partitions rest for this long at most. Default 10 s.
+    pub term: Duration,
+    /// Batches being published at once. Default 64.
+    pub max_batches: usize,
+    /// Messages being published at once, over all batches. Default 1,024.
+    pub max_in_flight: usize,
+    /// Messages in one batch. Default 64.
+    pub max_batch: usize,
+    /// Messages read ahead and held in memory. Default 2,048.
+    pub max_buffered: usize,
+    /// Messages that one read takes in all. Default 512.
+    pub read_limit: u32,
+    /// Messages that one read takes from one partition. Default 64.
+    pub read_per_partition: u32,
+    /// Messages that one read takes of one key. Default 16.
+    pub read_per_key: u32,
+    /// The shortest pause between two polls, after a read that found something.
+    /// Default 5 ms.
+    pub poll_min: Duration,
+    /// The longest pause between two polls; it doubles while nothing is found.
+    /// Default 250 ms.
+    pub poll_max: Duration,
+    /// The safety net below the transport's own timeout: a batch without an
+    /// answer for this long counts as unknown. Default 30 s.
+    pub publish_timeout: Duration,
+    /// The first pause before a nacked or unknown message is repeated; it
+    /// doubles. Default 100 ms.
+    pub retry_min: Duration,
+    /// The longest such pause. Default 5 s.
+    pub retry_max: Duration,
+    /// The first pause before a returned message is repeated; it doubles.
+    /// Default 1 s.
+    pub returned_min: Duration,
+    /// The longest such pause. Default 30 s.
+    pub returned_max: Duration,
+    /// How long the delete of a confirmed message waits for company. Zero
+    /// deletes at once; after a crash everything confirmed in this time is
+    /// repeated. Default 5 ms.
+    pub delete_linger: Duration,
+    /// How often delayed messages that are due are looked for. Default 500 ms.
+    pub delay_poll: Duration,
+    /// How often the gauges are refreshed. Default 15 s.
+    pub stats_interval: Duration,
+    /// How long a stopping relay waits for outcomes. Default 15 s.
+    pub drain_timeout: Duration,
+}
+
+impl Default for OutboxConfig {
+    fn default() -> Self {
+        Self {
+            max_payload_bytes: 1024 * 1024,
+            sole_process: false,
+            term: Duration::from_secs(10),
+            max_batches: 64,
+            max_in_flight: 1_024,
+            max_batch: 64,
+            max_buffered: 2_048,
+            read_limit: 512,
+            read_per_partition: 64,
+            read_per_key: 16,
+            poll_min: Duration::from_millis(5),
+            poll_max: Duration::from_millis(250),
+            publish_timeout: Duration::from_secs(30),
+            retry_min: Duration::from_millis(100),
+            retry_max: Duration::from_secs(5),
+            returned_min: Duration::from_secs(1),
+            returned_max: Duration::from_secs(30),
+            delete_linger: Duration::from_millis(5),
+            delay_poll: Duration::from_millis(500),
+            stats_interval: Duration::from_secs(15),
+            drain_timeout: Duration::from_secs(15),
+        }
+    }
+}
+
+/// A setting makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("outbox setting {field}: {reason}")]
+pub struct ConfigError {
+    /// The field of [`OutboxConfig`].
+    pub field: &'static str,
+    /// What to do about it.
+    pub reason: &'static str,
+}
+
+impl OutboxConfig {
+    /// Checks every field, and those that depend on each other.
+    ///
+    /// # Errors
+    /// Names the first field that is wrong, and the mend.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let checks = [
+            (
+                self.max_payload_bytes > 0,
+                "max_payload_bytes",
+                "must be at least 1",
+            ),
+            (
+                self.term >= Duration::from_millis(100),
+                "term",
+                "must be at least 100 ms, or no renewal arrives in time",
+            ),
+            (self.max_batches > 0, "max_batches", "must be at least 1"),
+            (self.max_batch > 0, "max_batch", "must be at least 1"),
+            (
+                self.max_in_flight >= self.max_batches,
+                "max_in_flight",
+                "must not be less than max_batches",
+            ),
+            (self.max_buffered > 0, "max_buffered", "must be at least 1"),
+            (self.read_limit > 0, "read_limit", "must be at least 1"),
+            (
+                self.read_per_partition > 0,
+                "read_per_partition",
+                "must be at least 1",
+            ),
+            (self.read_per_key > 0, "read_per_key", "must be at least 1"),
+            (
+                !self.poll_min.is_zero() && self.poll_min <= self.poll_max,
+                "poll_min",
+                "must be above zero and not above poll_max",
+            ),
+            (
+                !self.publish_timeout.is_zero(),
+                "publish_timeout",
+                "must be above zero",
+            ),
+            (
+                !self.retry_min.is_zero() && self.retry_min <= self.retry_max,
+                "retry_min",
+                "must be above zero and not above retry_max",
+            ),
+            (
+                !self.returned_min.is_zero() && self.returned_min <= self.returned_max,
+                "returned_min",
+                "must be above zero and not above returned_max",
+            ),
+            (
+                self.delete_linger <= Duration::from_secs(1),
+                "delete_linger",
+                "must not be above 1 s",
+            ),
+            (
+                !self.delay_poll.is_zero(),
+                "delay_poll",
+                "must be above zero",
+            ),
+            (
+                !self.stats_interval.is_zero(),
+                "stats_interval",
+                "must be above zero",
+            ),
+        ];
+        match checks.into_iter().find(|(holds, ..)| !holds) {
+            None => Ok(()),
+            Some((_, field, reason)) => Err(ConfigError { field, reason }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_hold_and_a_wrong_field_is_named() {
+        assert_eq!(OutboxConfig::default().validate(), Ok(()));
+
+        let wrong = OutboxConfig {
+            poll_min: Duration::from_secs(1),
+            ..OutboxConfig::default()
+        };
+
+        assert_eq!(wrong.validate().unwrap_err().field, "poll_min");
+    }
+}

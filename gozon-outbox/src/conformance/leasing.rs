@@ -1,0 +1,150 @@
+//! Who may relay what.
+
+use std::collections::HashSet;
+
+use super::{Bench, LONG, SHORT, eventually};
+use crate::OutboxDatabase;
+use crate::store::{Leases, MemberId};
+
+/// Not even when many take at once.
+pub async fn no_partition_has_two_owners<D: OutboxDatabase>(bench: &Bench<D>) {
+    let total = bench.store.partitions().await.unwrap();
+    let mut tasks = Vec::new();
+    for _ in 0..8 {
+        let store = bench.store.clone();
+        tasks.push(tokio::spawn(async move {
+            store
+                .acquire(MemberId::generate(), LONG, total, false)
+                .await
+                .unwrap()
+        }));
+    }
+    let mut taken = Vec::new();
+    for task in tasks {
+        taken.extend(task.await.unwrap());
+    }
+    // Whoever found a row locked passed it by; what is left is free.
+    let rest = bench
+        .store
+        .acquire(MemberId::generate(), LONG, total, false);
+    taken.extend(rest.await.unwrap());
+
+    let distinct: HashSet<i32> = taken.iter().map(|lease| lease.partition).collect();
+    assert_eq!(taken.len(), distinct.len());
+    assert_eq!(distinct.len(), usize::try_from(total).unwrap());
+}
+
+/// And then with the next epoch; renewing keeps it.
+pub async fn a_lease_can_be_taken_only_after_its_term<D: OutboxDatabase>(bench: &Bench<D>) {
+    let (old, new) = (MemberId::generate(), MemberId::generate());
+    let first = bench.store.acquire(old, LONG, 1, false).await.unwrap();
+    let others = bench.store.acquire(new, LONG, 1_024, false).await.unwrap();
+    assert!(!others.contains(&first[0]));
+    assert!(
+        bench
+            .store
+            .acquire(new, LONG, 1_024, false)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    let renewed = bench.store.renew(old, SHORT).await.unwrap();
+    assert_eq!(renewed, first);
+    let mut taken = Vec::new();
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    while taken.is_empty() && tokio::time::Instant::now() < deadline {
+        taken = bench.store.acquire(new, LONG, 1_024, false).await.unwrap();
+    }
+
+    assert_eq!(taken[0].partition, first[0].partition);
+    assert_eq!(taken[0].epoch, first[0].epoch + 1);
+    assert!(bench.store.renew(old, LONG).await.unwrap().is_empty());
+}
+
+/// Only with its right epoch.
+pub async fn a_released_lease_can_be_taken_at_once<D: OutboxDatabase>(bench: &Bench<D>) {
+    let leases = bench.own_all().await;
+    let mut stale = leases.clone();
+    stale.held[0].epoch -= 1;
+    stale.held.truncate(1);
+    let other = MemberId::generate();
+
+    bench.store.release(&stale).await.unwrap();
+    assert!(
+        bench
+            .store
+            .acquire(other, LONG, 1_024, false)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    let given = Leases {
+        member: leases.member,
+        held: leases.held[..3].to_vec(),
+    };
+    bench.store.release(&given).await.unwrap();
+    assert_eq!(
+        bench
+            .store
+            .acquire(other, LONG, 1_024, false)
+            .await
+            .unwrap()
+            .len(),
+        3
+    );
+}
+
+/// Whose owner is certainly gone need not be waited for.
+pub async fn who_is_certainly_alone_takes_leases_at_once<D: OutboxDatabase>(bench: &Bench<D>) {
+    let total = bench.store.partitions().await.unwrap();
+    let gone = bench.own_all().await;
+    bench
+        .store
+        .heartbeat(gone.member, LONG, false)
+        .await
+        .unwrap();
+    let heir = MemberId::generate();
+
+    let members = bench.store.heartbeat(heir, LONG, true).await.unwrap();
+    let taken = bench.store.acquire(heir, LONG, total, true).await.unwrap();
+
+    assert_eq!(members, 1);
+    assert_eq!(taken.len(), usize::try_from(total).unwrap());
+    assert!(taken.iter().all(|lease| lease.epoch > gone.held[0].epoch));
+}
+
+/// By heartbeats whose term has not ended.
+pub async fn members_are_counted_while_they_live<D: OutboxDatabase>(bench: &Bench<D>) {
+    let (stays, dies) = (MemberId::generate(), MemberId::generate());
+    assert_eq!(bench.store.heartbeat(dies, SHORT, false).await.unwrap(), 1);
+    assert_eq!(bench.store.heartbeat(stays, LONG, false).await.unwrap(), 2);
+
+    eventually("the silent member is no longer counted", || async {
+        bench.store.heartbeat(stays, LONG, false).await.unwrap() == 1
+    })
+    .await;
+}
+
+/// Its leases are free and it is no longer counted.
+pub async fn a_member_that_leaves_leaves_nothing_behind<D: OutboxDatabase>(bench: &Bench<D>) {
+    let total = bench.store.partitions().await.unwrap();
+    let leases = bench.own_all().await;
+    bench
+        .store
+        .heartbeat(leases.member, LONG, false)
+        .await
+        .unwrap();
+
+    bench.store.leave(leases.member).await.unwrap();
+
+    let other = MemberId::generate();
+    assert_eq!(bench.store.heartbeat(other, LONG, false).await.unwrap(), 1);
+    let taken = bench
+        .store
+        .acquire(other, LONG, total, false)
+        .await
+        .unwrap();
+    assert_eq!(taken.len(), usize::try_from(total).unwrap());
+}

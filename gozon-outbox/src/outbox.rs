@@ -1,0 +1,222 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use gozon_core::{Append, AppendError, ErrorClass, NewMessage, Publisher};
+use gozon_sqlx::{Database, Db, DbError, Migrations};
+
+use crate::config::{ConfigError, OutboxConfig};
+use crate::key::partition_of;
+use crate::local::Local;
+use crate::relay::Relay;
+use crate::store::{OutboxStats, OutboxStore};
+
+/// A transactional outbox on your database: messages that leave if, and only
+/// if, your transaction commits. Cheap to clone; clones share one relay's wake-up.
+pub struct Outbox<D: OutboxDatabase> {
+    db: Db<D>,
+    store: Arc<dyn OutboxStore>,
+    config: Arc<OutboxConfig>,
+    local: Arc<Local>,
+}
+
+impl<D: OutboxDatabase> Outbox<D> {
+    /// Works on `db`; touches nothing yet.
+    ///
+    /// # Errors
+    /// Names the setting that makes no sense.
+    pub fn new(db: Db<D>, config: OutboxConfig) -> Result<Self, ConfigError> {
+        config.validate()?;
+        Ok(Self {
+            store: D::store(db.clone()),
+            db,
+            config: Arc::new(config),
+            local: Arc::default(),
+        })
+    }
+
+    /// Creates or updates the tables. Safe from several instances at once.
+    ///
+    /// # Errors
+    /// As [`Migrations::run`].
+    pub async fn migrate(&self) -> Result<(), DbError> {
+        D::MIGRATIONS.run(&self.db).await?;
+        self.local.set_partitions(self.store.partitions().await?);
+        Ok(())
+    }
+
+    /// The relay that publishes through `publisher`; run one per process.
+    pub fn relay(&self, publisher: Arc<dyn Publisher>) -> Relay {
+        Relay::new(
+            Arc::clone(&self.store),
+            publisher,
+            Arc::clone(&self.config),
+            Arc::clone(&self.local),
+        )
+    }
+
+    /// Which of these ordering keys still have messages in the outbox, as the
+    /// transaction sees it; also held, delayed and dead ones.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keys_pending(
+        &self,
+        tx: &mut D::Tx,
+        keys: &[String],
+    ) -> Result<HashSet<String>, DbError> {
+        if keys.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let count = self.partitions(tx).await?;
+        let mut partitions: Vec<i32> = keys.iter().map(|key| partition_of(key, count)).collect();
+        partitions.sort_unstable();
+        partitions.dedup();
+        let found = D::keys_pending(tx, keys, &partitions).await?;
+        Ok(found.into_iter().collect())
+    }
+
+    /// How much waits. Counts the whole outbox: for dashboards, not for requests.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn stats(&self) -> Result<OutboxStats, DbError> {
+        self.store.stats().await
+    }
+
+    async fn partitions(&self, tx: &mut D::Tx) -> Result<u32, DbError> {
+        match self.local.partitions() {
+            Some(partitions) => Ok(partitions),
+            None => Ok(self.local.set_partitions(D::partitions(tx).await?)),
+        }
+    }
+
+    fn check(&self, message: &NewMessage) -> Result<(), AppendError> {
+        let (bytes, limit) = (message.envelope.data.len(), self.config.max_payload_bytes);
+        if bytes <= limit {
+            return Ok(());
+        }
+        Err(AppendError::TooLarge {
+            id: message.envelope.id,
+            bytes,
+            limit,
+        })
+    }
+}
+
+#[async_trait]
+impl<D: OutboxDatabase> Append<D::Tx> for Outbox<D> {
+    async fn append(&self, tx: &mut D::Tx, messages: &[NewMessage]) -> Result<(), AppendError> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        for message in messages {
+            self.check(message)?;
+        }
+        let partitions = self.partitions(tx).await.map_err(failed)?;
+        let rows = messages
+            .iter()
+            .map(|message| NewRow::of(message, &self.local, partitions))
+            .collect::<Result<Vec<_>, _>>()?;
+        D::insert(tx, &rows).await.map_err(failed)
+    }
+
+    fn committed(&self, messages: &[NewMessage]) {
+        self.local.committed(messages);
+    }
+}
+
+fn failed(error: DbError) -> AppendError {
+    AppendError::Store {
+        class: error.class(),
+        source: Box::new(error),
+    }
+}
+
+impl<D: OutboxDatabase> Clone for Outbox<D> {
+    fn clone(&self) -> Self {
+        Self {
+            db: self.db.clone(),
+            store: Arc::clone(&self.store),
+            config: Arc::clone(&self.config),
+            local: Arc::clone(&self.local),
+        }
+    }
+}
+
+impl<D: OutboxDatabase> std::fmt::Debug for Outbox<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbox")
+            .field("db", &self.db)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A database that an outbox can live in: what joins a caller's transaction.
+///
+/// Implemented by [`gozon_sqlx::Postgres`] and [`gozon_sqlx::Sqlite`].
+#[async_trait]
+pub trait OutboxDatabase: Database {
+    /// The schema of the outbox.
+    const MIGRATIONS: Migrations;
+
+    /// What the relay works on.
+    fn store(db: Db<Self>) -> Arc<dyn OutboxStore>;
+
+    /// How many partitions the outbox has.
+    async fn partitions(tx: &mut Self::Tx) -> Result<u32, DbError>;
+
+    /// Writes all rows in one statement: keys locked before numbers are drawn,
+    /// numbers in the order of the slice.
+    async fn insert(tx: &mut Self::Tx, rows: &[NewRow]) -> Result<(), DbError>;
+
+    /// Which of `keys`, which live in `partitions`, have rows.
+    async fn keys_pending(
+        tx: &mut Self::Tx,
+        keys: &[String],
+        partitions: &[i32],
+    ) -> Result<Vec<String>, DbError>;
+}
+
+/// A message on its way into the table.
+#[derive(Debug, Clone)]
+pub struct NewRow {
+    /// See [`crate::store::Row::partition`].
+    pub partition: i32,
+    /// The ordering key.
+    pub key: Option<String>,
+    /// The message's id.
+    pub id: uuid::Uuid,
+    /// The event type.
+    pub kind: String,
+    /// [`gozon_core::Envelope::attributes_json`].
+    pub attributes: String,
+    /// The payload.
+    pub data: bytes::Bytes,
+    /// How long it waits before it becomes ready, in microseconds.
+    pub delay_us: Option<i64>,
+}
+
+impl NewRow {
+    fn of(message: &NewMessage, local: &Local, partitions: u32) -> Result<Self, AppendError> {
+        let envelope = &message.envelope;
+        let attributes = envelope
+            .attributes_json()
+            .map_err(|source| AppendError::Store {
+                class: ErrorClass::Bug,
+                source: Box::new(source),
+            })?;
+        Ok(Self {
+            partition: local.place(envelope.key.as_deref(), partitions),
+            key: envelope.key.clone(),
+            id: envelope.id.0,
+            kind: envelope.kind.clone(),
+            attributes,
+            data: envelope.data.clone(),
+            delay_us: message
+                .delay
+                .map(|delay| i64::try_from(delay.as_micros()).unwrap_or(i64::MAX / 4)),
+        })
+    }
+}

@@ -1,0 +1,39 @@
+-- $1 partitions, $2 their epochs, $3 owner, $4 keys to leave out, $5 sequence
+-- numbers to leave out, $6 rows per partition, $7 rows per key, $8 rows in all.
+--
+-- One index scan per owned partition: a plain `partition = ANY(..) ORDER BY seq`
+-- walks through other owners' rows. The epoch is checked in the same snapshot,
+-- because an owner that lost its lease does not know which keys are held.
+-- NOT IN over a sub-select, not `<> ALL`, is hashed also in a generic plan.
+-- Bodies are fetched last, for the rows that are returned.
+WITH picked AS MATERIALIZED (
+    SELECT r.seq
+    FROM unnest($1::int4[], $2::int8[]) AS mine (partition, epoch)
+    JOIN gozon_outbox_leases AS l
+        ON l.partition = mine.partition AND l.epoch = mine.epoch AND l.owner = $3
+    CROSS JOIN LATERAL (
+        SELECT x.seq, x.key, row_number() OVER (PARTITION BY x.key ORDER BY x.seq) AS place
+        FROM (
+            SELECT o.seq, o.key
+            FROM gozon_outbox AS o
+            WHERE o.partition = l.partition
+              AND o.state = 'ready'
+              AND (o.key IS NULL OR o.key NOT IN (SELECT unnest($4::text[])))
+              AND o.seq NOT IN (SELECT unnest($5::int8[]))
+            ORDER BY o.seq
+            LIMIT $6
+        ) AS x
+    ) AS r
+    WHERE r.key IS NULL OR r.place <= $7
+    ORDER BY r.seq
+    LIMIT $8
+)
+SELECT body.*
+FROM picked
+CROSS JOIN LATERAL (
+    SELECT o.seq, o.partition, o.state, o.key, o.kind, o.attempts, o.attributes, o.data
+    FROM gozon_outbox AS o
+    WHERE o.seq = picked.seq
+    OFFSET 0
+) AS body
+ORDER BY body.seq

@@ -1,0 +1,89 @@
+//! What the relay has running: each job owns what it needs and reports back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gozon_core::Outcome;
+use gozon_sqlx::DbError;
+use tokio::time::Instant;
+
+use super::lanes::LaneId;
+use super::territory::share;
+use crate::store::{Failure, Kept, Lease, Leases, MemberId, OutboxStats, OutboxStore, Row};
+
+/// What a job reports.
+pub(super) enum Done {
+    Ticked(Result<Tick, DbError>),
+    Read(u32, Result<Vec<Row>, DbError>),
+    Published(Vec<Outcome>),
+    Deleted(Vec<(LaneId, i64)>, Result<(), DbError>),
+    Held(Vec<Held>, Leases, Result<Vec<i32>, DbError>),
+    Unheld(Vec<Arc<str>>, Result<Vec<i32>, DbError>),
+    Loaded(Vec<i32>, Result<Vec<Kept>, DbError>),
+    Swept(Result<(), DbError>),
+    Fetched(Vec<(LaneId, i64)>, Result<Vec<Row>, DbError>),
+    Released(Leases, Result<(), DbError>),
+    Promoted(Result<u64, DbError>),
+    Counted(Result<OutboxStats, DbError>),
+}
+
+/// A failure on its way into the table.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    pub(super) lane: LaneId,
+    pub(super) failure: Failure,
+    /// By the monotonic clock.
+    pub(super) due: Instant,
+}
+
+/// The membership as it is now.
+#[derive(Debug)]
+pub(super) struct Tick {
+    /// Taken before the first statement, so that our clock ends every term
+    /// before the database does.
+    pub(super) asked: Instant,
+    pub(super) leases: Vec<Lease>,
+    /// How many this relay should have.
+    pub(super) target: u32,
+}
+
+/// Says that we live, renews our leases and takes up to our share of free ones.
+pub(super) async fn tick(
+    store: &dyn OutboxStore,
+    member: MemberId,
+    partitions: Option<u32>,
+    term: Duration,
+    alone: bool,
+) -> Result<(u32, Tick), DbError> {
+    let partitions = match partitions {
+        Some(partitions) => partitions,
+        None => store.partitions().await?,
+    };
+    let asked = Instant::now();
+    let members = store.heartbeat(member, term, alone).await?;
+    let mut leases = store.renew(member, term).await?;
+    let target = share(partitions, members);
+    let missing = target.saturating_sub(u32::try_from(leases.len()).unwrap_or(u32::MAX));
+    if missing > 0 {
+        leases.extend(store.acquire(member, term, missing, alone).await?);
+    }
+    Ok((
+        partitions,
+        Tick {
+            asked,
+            leases,
+            target,
+        },
+    ))
+}
+
+/// No answer from the database in time is an outage like any other.
+pub(super) async fn bounded<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, DbError>>,
+) -> Result<T, DbError> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(result) => result,
+        Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
+    }
+}

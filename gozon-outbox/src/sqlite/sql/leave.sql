@@ -1,0 +1,1 @@
+UPDATE gozon_outbox_leases SET owner = NULL, until = NULL WHERE owner = ?1

@@ -1,0 +1,1 @@
+SELECT partitions FROM gozon_outbox_settings

@@ -1,0 +1,1 @@
+DELETE FROM gozon_outbox_members WHERE id = ?1

@@ -1,0 +1,230 @@
+//! What the relay needs of a database: the contract that every adapter keeps
+//! and the conformance suite checks.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gozon_sqlx::DbError;
+use uuid::Uuid;
+
+/// A running relay. New for every run, so that a restarted process never takes
+/// itself for its predecessor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MemberId(pub Uuid);
+
+impl MemberId {
+    /// A new id.
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+/// The right to relay one partition, as long as nobody took it with a higher epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Lease {
+    /// The partition, from 0.
+    pub partition: i32,
+    /// Grows with every change of owner.
+    pub epoch: i64,
+}
+
+/// The leases of one member, as it knows them.
+#[derive(Debug, Clone)]
+pub struct Leases {
+    /// Whose they are.
+    pub member: MemberId,
+    /// Each with the epoch under which it was acquired.
+    pub held: Vec<Lease>,
+}
+
+/// Where a message of the outbox stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowState {
+    /// To be published in its turn.
+    Ready,
+    /// Failed, or behind one of its key that did.
+    Held,
+    /// Not due yet.
+    Delayed,
+    /// Refused by the broker for its own sake; holds its key.
+    Dead,
+}
+
+impl RowState {
+    /// As it is written in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Held => "held",
+            Self::Delayed => "delayed",
+            Self::Dead => "dead",
+        }
+    }
+
+    /// Reads what is written in the table.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Ready, Self::Held, Self::Delayed, Self::Dead]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+    }
+}
+
+/// One message as the outbox holds it.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Per key, in the order of commits. Never used twice.
+    pub seq: i64,
+    /// The stable hash of the key, or any.
+    pub partition: i32,
+    /// Where it stands.
+    pub state: RowState,
+    /// The ordering key.
+    pub key: Option<String>,
+    /// The event type.
+    pub kind: String,
+    /// How often publishing it failed.
+    pub attempts: u32,
+    /// [`gozon_core::Envelope::attributes_json`].
+    pub attributes: String,
+    /// The payload.
+    pub data: Vec<u8>,
+}
+
+/// The first held or dead message of a key, or one without a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its number.
+    pub seq: i64,
+    /// Its partition.
+    pub partition: i32,
+    /// Its key.
+    pub key: Option<String>,
+    /// Its event type.
+    pub kind: String,
+    /// Refused for its own sake.
+    pub dead: bool,
+    /// How often publishing it failed.
+    pub attempts: u32,
+    /// How long until it is to be published again; zero for at once.
+    pub retry_in: Duration,
+}
+
+/// What one read wants.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// The partitions to read, checked against the lease table in the same snapshot.
+    pub leases: Leases,
+    /// Keys to leave out: held, or with enough messages in memory.
+    pub skip_keys: Vec<String>,
+    /// Messages to leave out: in memory, in flight, or confirmed and not deleted yet.
+    pub skip_seqs: Vec<i64>,
+    /// Messages of one partition at most.
+    pub per_partition: u32,
+    /// Messages of one key at most.
+    pub per_key: u32,
+    /// Messages at most.
+    pub limit: u32,
+}
+
+/// What is to be written about a message that could not be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Its number.
+    pub seq: i64,
+    /// Refused for its own sake: dead, not to be repeated.
+    pub dead: bool,
+    /// What the broker said.
+    pub reason: String,
+    /// How long until it is to be published again.
+    pub retry_in: Duration,
+}
+
+/// How much waits in the outbox.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OutboxStats {
+    /// Messages that were not delivered yet, without the dead ones.
+    pub pending: u64,
+    /// Those of them that failed, or wait behind one that did.
+    pub held: u64,
+    /// Messages that the broker refused for their own sake.
+    pub dead: u64,
+    /// The age of the oldest message that could have been delivered.
+    pub oldest_pending: Option<Duration>,
+}
+
+/// What the relay needs of a database.
+///
+/// **Time.** Leases, heartbeats and retries are in the database's time.
+/// **Order.** Per key, `seq` grows in the order of commits. **Epochs.** Every
+/// read and every write but [`OutboxStore::delete`] works only on partitions
+/// whose lease still has the epoch that the caller knows, and a take-over waits
+/// for a write that is under way, so that what was written about a partition is
+/// seen by its next owner. **Concurrency.** Safe to call from many tasks.
+/// **Cancellation.** A dropped call may or may not have happened; every call
+/// may be repeated.
+#[async_trait]
+pub trait OutboxStore: Send + Sync {
+    /// How many partitions the outbox has.
+    async fn partitions(&self) -> Result<u32, DbError>;
+
+    /// Says that `member` lives for another `term`, forgets members whose time
+    /// ended (with `alone`: all others) and returns how many live, itself included.
+    async fn heartbeat(
+        &self,
+        member: MemberId,
+        term: Duration,
+        alone: bool,
+    ) -> Result<u32, DbError>;
+
+    /// Extends all leases of `member` to `term` from now and returns them.
+    async fn renew(&self, member: MemberId, term: Duration) -> Result<Vec<Lease>, DbError>;
+
+    /// Takes up to `max` leases that nobody holds or that ended (with `alone`:
+    /// any that is not its own), each with the next epoch.
+    async fn acquire(
+        &self,
+        member: MemberId,
+        term: Duration,
+        max: u32,
+        alone: bool,
+    ) -> Result<Vec<Lease>, DbError>;
+
+    /// Gives leases back, so that others may take them at once.
+    async fn release(&self, leases: &Leases) -> Result<(), DbError>;
+
+    /// Gives everything back and forgets the member.
+    async fn leave(&self, member: MemberId) -> Result<(), DbError>;
+
+    /// The first held or dead message of each key of these partitions, and each
+    /// one without a key. Called after a take-over.
+    async fn kept(&self, partitions: &[i32]) -> Result<Vec<Kept>, DbError>;
+
+    /// Ready messages in order of `seq`, without what is to be left out. Locks
+    /// nothing and writes nothing. Per key always from the lowest number.
+    async fn read(&self, read: &Read) -> Result<Vec<Row>, DbError>;
+
+    /// Those of these messages that still exist, whatever their state.
+    async fn fetch(&self, seqs: &[i64]) -> Result<Vec<Row>, DbError>;
+
+    /// Deletes confirmed messages. Checks no epoch: confirmed is confirmed.
+    async fn delete(&self, seqs: &[i64]) -> Result<(), DbError>;
+
+    /// Holds or buries messages that could not be published, and counts the
+    /// attempt. Returns the partitions whose lease still stands; what belongs
+    /// to others is left alone.
+    async fn hold(&self, leases: &Leases, failures: &[Failure]) -> Result<Vec<i32>, DbError>;
+
+    /// Takes the ready messages of held keys out of the ready set.
+    async fn sweep(&self, leases: &Leases, keys: &[String]) -> Result<(), DbError>;
+
+    /// Makes the held messages of these keys ready again. Returns the
+    /// partitions whose lease still stands.
+    async fn unhold(&self, leases: &Leases, keys: &[String]) -> Result<Vec<i32>, DbError>;
+
+    /// Makes up to `max` delayed messages ready that are due, with a number
+    /// drawn now, under the lock of their key. Returns how many.
+    async fn promote(&self, leases: &Leases, max: u32) -> Result<u64, DbError>;
+
+    /// How much waits.
+    async fn stats(&self) -> Result<OutboxStats, DbError>;
+}
