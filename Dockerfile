@@ -29,7 +29,7 @@ ENV GOZON_LOG_FORMAT=json
 
 FROM base AS gateway
 COPY --from=build /binaries/gozon-gateway /usr/local/bin/
-ENV GOZON_BIND=0.0.0.0:8000
+ENV GOZON_BIND=0.0.0.0:8000 GOZON_PAGE_BIND=0.0.0.0:8080
 EXPOSE 8000 8001 8002 8080
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=6 CMD ["gozon-gateway", "healthcheck"]
 ENTRYPOINT ["gozon-gateway"]
@@ -55,7 +55,7 @@ ENTRYPOINT ["gozon-payments"]
 # `docker build .` builds it.
 FROM base AS shop
 COPY --from=build /binaries/gozon /usr/local/bin/
-ENV GOZON_BIND=0.0.0.0:8000 GOZON_DATA_DIR=/data
+ENV GOZON_BIND=0.0.0.0:8000 GOZON_PAGE_BIND=0.0.0.0:8080 GOZON_DATA_DIR=/data
 VOLUME /data
 EXPOSE 8000 8001 8002 8080
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=6 CMD ["gozon", "healthcheck"]
