@@ -93,3 +93,63 @@ fn refusal(place: &str, error: &DbError) -> SettingsError {
         format!("no database can be used at {place}: {error}; start it or mend the URL"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::DatabaseUrl;
+
+    /// A port of this machine where nobody listens.
+    fn nobody() -> (Secret, DatabaseSettings) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let url = Secret::new(format!("postgres://u:hunter2@127.0.0.1:{port}/d"));
+        let mut settings = DatabaseSettings::new(DatabaseUrl::Postgres(url.clone()));
+        settings.acquire_timeout = Duration::from_millis(50);
+        (url, settings)
+    }
+
+    #[tokio::test]
+    async fn an_unreachable_database_is_one_line_with_the_variable() {
+        let (url, mut settings) = nobody();
+        settings.start_timeout = Duration::ZERO;
+
+        let error = connect_postgres("probe", &url, &settings, &CancellationToken::new())
+            .await
+            .unwrap_err();
+
+        let error = error.downcast_ref::<SettingsError>().unwrap();
+        assert_eq!(error.variable(), "DATABASE_URL");
+        let line = error.to_string();
+        assert!(line.contains("127.0.0.1"), "{line}");
+        assert!(!line.contains("hunter2") && !line.contains('\n'), "{line}");
+    }
+
+    #[tokio::test]
+    async fn a_start_that_waits_can_be_stopped() {
+        let (url, settings) = nobody();
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+
+        let error = connect_postgres("probe", &url, &settings, &shutdown)
+            .await
+            .unwrap_err();
+
+        assert!(error.is::<Interrupted>());
+    }
+
+    #[tokio::test]
+    async fn a_sqlite_file_is_created_with_its_folder_or_refused_in_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data/probe.db");
+        let settings = DatabaseSettings::new(DatabaseUrl::Sqlite(path.clone()));
+
+        open_sqlite(&path, &settings).await.unwrap().close().await;
+
+        assert!(path.exists());
+        let below_a_file = path.join("nothing/probe.db");
+        let error = open_sqlite(&below_a_file, &settings).await.unwrap_err();
+        let error = error.downcast_ref::<SettingsError>().unwrap();
+        assert_eq!(error.variable(), "DATABASE_URL");
+    }
+}

@@ -35,3 +35,39 @@ fn reachable(bind: SocketAddr) -> SocketAddr {
     };
     SocketAddr::new(ip, bind.port())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// Answers one request with `answer`; gives back what was asked.
+    fn asked(answer: &'static str, probe: Probe) -> (String, io::Result<bool>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8_lossy(&request[..length]).into_owned()
+        });
+
+        let result = ask(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)), probe);
+
+        (server.join().unwrap(), result)
+    }
+
+    #[test]
+    fn only_200_is_healthy() {
+        let (request, healthy) = asked("HTTP/1.1 200 OK\r\n\r\n", Probe::Ready);
+        assert!(request.starts_with("GET /readyz "), "{request}");
+        assert!(healthy.unwrap());
+
+        let (request, healthy) = asked("HTTP/1.1 503 Service Unavailable\r\n\r\n", Probe::Live);
+        assert!(request.starts_with("GET /livez "), "{request}");
+        assert!(!healthy.unwrap());
+
+        assert!(asked("", Probe::Ready).1.is_err());
+    }
+}

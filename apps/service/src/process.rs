@@ -66,6 +66,7 @@ where
     F: FnOnce(S, CancellationToken) -> W,
     W: Future<Output = anyhow::Result<()>>,
 {
+    settings.http().validate()?;
     install_tls_provider();
     telemetry::start(service.label, settings.telemetry())?;
     arm_failpoints()?;

@@ -47,7 +47,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, SettingsError> {
 /// capped, WebSockets count until they end. After `shutdown` (and
 /// `shutdown_delay`) nothing is accepted, idle connections close, requests
 /// finish. Whoever holds a WebSocket watches the same token and closes it. What
-/// is still open after `drain_timeout` is cut off.
+/// is still open after half of `drain_timeout` is cut off.
 ///
 /// # Errors
 /// Never today; a listener that cannot accept is retried.
@@ -100,7 +100,7 @@ pub async fn serve(
     drop(listener);
     finish.cancel();
     open.close();
-    if tokio::time::timeout(settings.drain_timeout, open.wait())
+    if tokio::time::timeout(settings.connections_drain(), open.wait())
         .await
         .is_err()
     {

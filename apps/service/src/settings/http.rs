@@ -1,7 +1,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::duration;
+use super::{SettingsError, duration};
 
 /// How an application serves HTTP.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,14 +39,37 @@ pub struct HttpSettings {
     pub max_connections: u32,
 
     /// How long to go on serving after a signal, while `/readyz` already says
-    /// no, so that a load balancer can look away.
+    /// no, so that a load balancer can look away. Part of GOZON_DRAIN_TIMEOUT.
     #[arg(long, env = "GOZON_SHUTDOWN_DELAY", default_value = "0s", value_name = "DURATION", value_parser = duration)]
     pub shutdown_delay: Duration,
 
-    /// How long requests and background work may take to finish after a
-    /// signal. Docker kills after 10 s.
+    /// How long everything may take to finish after a signal: half of it
+    /// requests and WebSockets, the rest background work. Docker kills after
+    /// 10 s.
     #[arg(long, env = "GOZON_DRAIN_TIMEOUT", default_value = "8s", value_name = "DURATION", value_parser = duration)]
     pub drain_timeout: Duration,
+}
+
+impl HttpSettings {
+    /// Checks what no single variable can show.
+    ///
+    /// # Errors
+    /// Names the variable to change.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        if self.shutdown_delay >= self.drain_timeout {
+            return Err(SettingsError::new(
+                "GOZON_SHUTDOWN_DELAY",
+                "leaves no time to drain; make it shorter than GOZON_DRAIN_TIMEOUT",
+            ));
+        }
+        Ok(())
+    }
+
+    /// How long open connections may take to end once nothing is accepted any
+    /// more. Not all of the time: relays and consumers stop after them.
+    pub(crate) fn connections_drain(&self) -> Duration {
+        self.drain_timeout.saturating_sub(self.shutdown_delay) / 2
+    }
 }
 
 impl Default for HttpSettings {
@@ -60,5 +83,21 @@ impl Default for HttpSettings {
             shutdown_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(8),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_that_leaves_no_time_to_drain_is_refused() {
+        let mut settings = HttpSettings::default();
+        assert!(settings.validate().is_ok());
+
+        settings.shutdown_delay = settings.drain_timeout;
+
+        let error = settings.validate().unwrap_err();
+        assert_eq!(error.variable(), "GOZON_SHUTDOWN_DELAY");
     }
 }
