@@ -1,0 +1,5 @@
+SELECT id, user_id, amount, currency, description, status, reason, version, created_at, updated_at
+FROM orders
+WHERE user_id = $1 AND ($2::uuid IS NULL OR id < $2)
+ORDER BY id DESC
+LIMIT $3

@@ -1,0 +1,233 @@
+//! The wiring: a database, a transport, and everything that runs between them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use gozon_core::{Clock, Event, Publisher, Subscriber, Subscription, SystemClock};
+use gozon_events::{OrderStatusChanged, PaymentFailed, PaymentSucceeded};
+use gozon_inbox::{Inbox, InboxConfig};
+use gozon_outbox::{Outbox, OutboxConfig};
+use gozon_service::database::{connect_postgres, open_sqlite};
+use gozon_service::drain::Drain;
+use gozon_service::once::Once;
+use gozon_service::settings::{Currency, DatabaseUrl, HttpSettings, SettingsError};
+use gozon_service::{Health, Shell, Tasks, openapi, serve};
+use gozon_sqlx::Db;
+use gozon_transport_amqp::{AmqpConfig, AmqpTransport};
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
+
+use crate::config::Config;
+use crate::orders::Orders;
+use crate::reconciler::Reconciler;
+use crate::routes::{self, Desk};
+use crate::settle::SettleOrders;
+use crate::store::OrderStore;
+use crate::watch::Watchers;
+use crate::{SOURCE, broadcast};
+
+/// What the service needs to know beside its database and transport.
+#[derive(Debug, Clone)]
+pub struct OrdersSettings {
+    /// The shop's currency.
+    pub currency: Currency,
+    /// How long an order may stay NEW before payments is asked again.
+    pub reconcile_after: Duration,
+    /// No other process works on this database.
+    pub sole_process: bool,
+}
+
+/// The orders service on one database.
+pub struct OrdersService<D: OrderStore> {
+    db: Db<D>,
+    outbox: Outbox<D>,
+    inbox: Inbox<D>,
+    clock: Arc<dyn Clock>,
+    watchers: Watchers,
+    settings: OrdersSettings,
+}
+
+impl<D: OrderStore> OrdersService<D> {
+    /// Brings the tables up to date and checks that they belong to this shop.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when the data is in another currency.
+    pub async fn prepare(db: Db<D>, settings: OrdersSettings) -> anyhow::Result<Self> {
+        let outbox = Outbox::new(
+            db.clone(),
+            OutboxConfig {
+                sole_process: settings.sole_process,
+                drain_timeout: Duration::from_secs(4),
+                ..OutboxConfig::default()
+            },
+        )?;
+        let inbox = Inbox::new(db.clone(), InboxConfig::default())?;
+        outbox.migrate().await?;
+        inbox.migrate().await?;
+        D::SCHEMA.run(&db).await?;
+        let found = D::claim_currency(&db, settings.currency.as_str()).await?;
+        if found != settings.currency.as_str() {
+            let reason = format!(
+                "the stored orders are in {found}; set it to {found} or use another database"
+            );
+            return Err(SettingsError::new("GOZON_CURRENCY", reason).into());
+        }
+        Ok(Self {
+            db,
+            outbox,
+            inbox,
+            clock: Arc::new(SystemClock),
+            watchers: Watchers::default(),
+            settings,
+        })
+    }
+
+    /// What must be declared before anything is published.
+    pub fn subscriptions() -> [Subscription; 2] {
+        [results(), broadcast::subscription()]
+    }
+
+    /// The contract.
+    pub fn document() -> OpenApi {
+        let base = openapi::base(
+            "Gozon orders",
+            env!("CARGO_PKG_VERSION"),
+            "Places orders and shows how they go.",
+        );
+        utoipa_axum::router::OpenApiRouter::with_openapi(base)
+            .merge(routes::router())
+            .into_openapi()
+    }
+
+    /// All routes. Only builds: a test calls it without a socket.
+    pub fn app(&self, http: &HttpSettings, health: Health, shutdown: CancellationToken) -> Router {
+        let outbox = Arc::new(self.outbox.clone());
+        let orders = Orders {
+            db: self.db.clone(),
+            once: Once::new(self.db.clone(), self.inbox.requests(), outbox),
+            clock: Arc::clone(&self.clock),
+            currency: self.settings.currency.as_str().to_owned(),
+            patience: self.settings.reconcile_after,
+        };
+        let desk = Desk {
+            orders: Arc::new(orders),
+            watchers: self.watchers.clone(),
+            shutdown,
+        };
+        let (routes, _) = routes::router().with_state(desk).split_for_parts();
+        Shell::new("orders", http, health.with_database(self.db.clone()))
+            .with_document(Self::document())
+            .wrap(routes)
+    }
+
+    /// Starts everything that works in the background.
+    pub fn spawn(
+        &self,
+        tasks: &mut Tasks,
+        drain: &Drain,
+        publisher: Arc<dyn Publisher>,
+        subscriber: Arc<dyn Subscriber>,
+    ) {
+        let relay = self.outbox.relay(publisher).run(drain.relays.token());
+        tasks.spawn("orders relay", drain.relays.track(relay));
+
+        let handler = Arc::new(SettleOrders::<D>::new(Arc::clone(&self.clock)));
+        let outbox = Arc::new(self.outbox.clone());
+        let consumer = self.inbox.consumer(results(), handler, outbox);
+        let consumer = consumer.run(Arc::clone(&subscriber), drain.consumers.token());
+        tasks.spawn("orders consumer", drain.consumers.track(consumer));
+
+        let watchers = broadcast::run(subscriber, self.watchers.clone(), drain.consumers.token());
+        tasks.spawn("orders broadcast", drain.consumers.track(watchers));
+
+        let reconciler = Reconciler::new(
+            self.db.clone(),
+            self.outbox.clone(),
+            Arc::clone(&self.clock),
+            self.settings.reconcile_after,
+        );
+        // A door: it takes up new work.
+        let reconciler = reconciler.run(drain.doors.token());
+        let reconciler = async move {
+            reconciler.await;
+            Ok::<_, std::convert::Infallible>(())
+        };
+        tasks.spawn("orders reconciler", drain.doors.track(reconciler));
+    }
+}
+
+fn results() -> Subscription {
+    Subscription::durable(
+        "orders.payments",
+        &[PaymentSucceeded::TYPE, PaymentFailed::TYPE],
+    )
+}
+
+/// The service on its own: with the database and the broker that the settings
+/// name, until `shutdown`.
+///
+/// # Errors
+/// [`SettingsError`] for a setting that cannot work; otherwise the task that
+/// failed.
+pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    match &config.database.url {
+        DatabaseUrl::Postgres(url) => {
+            let db = connect_postgres("gozon-orders", url, &config.database, &shutdown).await?;
+            run_on(db, config, shutdown).await
+        }
+        DatabaseUrl::Sqlite(path) => {
+            let db = open_sqlite(path, &config.database).await?;
+            run_on(db, config, shutdown).await
+        }
+    }
+}
+
+async fn run_on<D: OrderStore>(
+    db: Db<D>,
+    config: Config,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let listener = serve::bind(config.http.bind).await?;
+    let settings = OrdersSettings {
+        currency: config.shop.currency.clone(),
+        reconcile_after: config.reconcile_after,
+        sole_process: false,
+    };
+    let service = OrdersService::prepare(db.clone(), settings).await?;
+    let amqp = AmqpConfig::new(config.amqp.url.expose())
+        .with_prefix(config.amqp.prefix.clone())
+        .with_connection_name("gozon-orders")
+        .with_broadcast_type(OrderStatusChanged::TYPE);
+    let transport =
+        AmqpTransport::start(amqp).map_err(|error| SettingsError::new("AMQP_URL", error))?;
+
+    let drain = Drain::new(shutdown.clone());
+    let mut tasks = Tasks::new("orders", shutdown.clone());
+    let (publisher, subscriber) = (Arc::new(transport.clone()), Arc::new(transport.clone()));
+    service.spawn(&mut tasks, &drain, publisher, subscriber);
+
+    let broker = transport.clone();
+    let health = Health::new(shutdown.clone()).with_check("broker", move || {
+        let connected = broker.is_connected();
+        async move {
+            connected
+                .then_some(())
+                .ok_or_else(|| "not connected".to_owned())
+        }
+    });
+    let app = service.app(&config.http, health, shutdown.clone());
+    let http = config.http.clone();
+    let door = drain.doors.token();
+    let serving = async move { serve::serve("orders", listener, app, &http, door).await };
+    tasks.spawn("orders http", drain.doors.track(serving));
+    tracing::info!(address = %config.http.bind, source = SOURCE, "orders is serving");
+
+    let draining = tokio::spawn(drain.run());
+    let result = tasks.run(config.http.drain_timeout).await;
+    draining.abort();
+    transport.close().await;
+    db.close().await;
+    result.context("orders")
+}

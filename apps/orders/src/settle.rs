@@ -1,0 +1,112 @@
+//! What payments decided, applied to orders.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use gozon_core::{Clock, Envelope, Event, NewMessage};
+use gozon_events::{OrderStatus, PaymentFailed, PaymentSucceeded};
+use gozon_inbox::{BatchHandler, HandleError};
+use uuid::Uuid;
+
+use crate::metrics;
+use crate::order::Verdict;
+use crate::store::OrderStore;
+use crate::{SOURCE, order::Order};
+
+/// Applies a batch of verdicts: one guarded update for all of them, one
+/// `order_status_changed` for each order that settled.
+///
+/// A verdict for an order that settled before is a repeat and changes nothing;
+/// if it says the opposite of what stands, it is an alarm.
+pub(crate) struct SettleOrders<D> {
+    clock: Arc<dyn Clock>,
+    database: PhantomData<D>,
+}
+
+impl<D> SettleOrders<D> {
+    /// Takes the time of each change from `clock`.
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            database: PhantomData,
+        }
+    }
+}
+
+#[async_trait]
+impl<D: OrderStore> BatchHandler<D::Tx> for SettleOrders<D> {
+    async fn handle(
+        &self,
+        tx: &mut D::Tx,
+        messages: &[Envelope],
+        out: &mut Vec<NewMessage>,
+    ) -> Result<(), HandleError> {
+        // Sorted by order, so that two batches lock rows in one direction;
+        // of several verdicts for one order the first counts.
+        let mut verdicts = BTreeMap::<Uuid, (Verdict, &Envelope)>::new();
+        for message in messages {
+            let verdict = verdict_of(message)?;
+            verdicts
+                .entry(verdict.order_id)
+                .or_insert((verdict, message));
+        }
+        let all: Vec<Verdict> = verdicts.values().map(|(verdict, _)| *verdict).collect();
+
+        for order in D::settle(tx, &all, self.clock.now()).await? {
+            if let Some((_, cause)) = verdicts.remove(&order.id) {
+                out.push(NewMessage::of(SOURCE, &order.status_changed())?.caused_by(cause));
+            }
+            metrics::settled(order.status.as_str());
+            tracing::info!(order.id = %order.id, order.status = order.status.as_str(), "order settled");
+        }
+        if verdicts.is_empty() {
+            return Ok(());
+        }
+        let repeats: Vec<Uuid> = verdicts.keys().copied().collect();
+        for order in D::by_ids_in(tx, &repeats).await? {
+            if let Some((verdict, _)) = verdicts.remove(&order.id) {
+                check_repeat(&order, verdict);
+            }
+        }
+        match verdicts.into_keys().next() {
+            None => Ok(()),
+            Some(unknown) => Err(HandleError::reject(format!("there is no order {unknown}"))),
+        }
+    }
+}
+
+fn verdict_of(message: &Envelope) -> Result<Verdict, HandleError> {
+    if message.kind == PaymentFailed::TYPE {
+        let failed: PaymentFailed = message.decode()?;
+        return Ok(Verdict {
+            order_id: failed.order_id,
+            refused: Some(failed.reason),
+        });
+    }
+    let paid: PaymentSucceeded = message.decode()?;
+    Ok(Verdict {
+        order_id: paid.order_id,
+        refused: None,
+    })
+}
+
+fn check_repeat(order: &Order, verdict: Verdict) {
+    let contradicts = match order.status {
+        OrderStatus::Finished => verdict.refused.is_some(),
+        OrderStatus::Cancelled => verdict.refused.is_none(),
+        // It did not settle although it is NEW: another transaction is at it,
+        // and the message comes again.
+        OrderStatus::New => false,
+    };
+    if contradicts {
+        metrics::contradicted();
+        tracing::error!(
+            order.id = %order.id,
+            order.status = order.status.as_str(),
+            verdict.paid = verdict.refused.is_none(),
+            "a verdict contradicts the order: look at the payment and the ledger"
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! The statements of the orders service on SQLite.
+
+mod row;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gozon_sqlx::{Db, DbError, Migration, Migrations, Sqlite};
+use serde_json::json;
+use sqlx::SqliteConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use self::row::{OrderRow, UnsettledRow, to_micros};
+use crate::order::{Order, Postponed, Unsettled, Verdict};
+use crate::store::OrderStore;
+
+const INSERT: &str = include_str!("sql/insert.sql");
+const SETTLE: &str = include_str!("sql/settle.sql");
+const ORDERS_BY_ID: &str = include_str!("sql/orders_by_id.sql");
+const ORDER_OF_USER: &str = include_str!("sql/order_of_user.sql");
+const PAGE_OF_USER: &str = include_str!("sql/page_of_user.sql");
+const CLAIM_UNSETTLED: &str = include_str!("sql/claim_unsettled.sql");
+const POSTPONE: &str = include_str!("sql/postpone.sql");
+const CLAIM_CURRENCY: &str = include_str!("sql/claim_currency.sql");
+const CURRENCY: &str = include_str!("sql/currency.sql");
+
+#[async_trait]
+impl OrderStore for Sqlite {
+    const SCHEMA: Migrations = Migrations {
+        history_table: "orders_migrations",
+        steps: &[Migration {
+            version: 1,
+            name: "orders",
+            sql: include_str!("../../migrations/sqlite/0001_orders.sql"),
+        }],
+    };
+
+    async fn insert_order(
+        tx: &mut SqliteConnection,
+        order: &Order,
+        patience: Duration,
+    ) -> Result<(), DbError> {
+        sqlx::query(INSERT)
+            .bind(order.id)
+            .bind(&order.user_id)
+            .bind(order.amount)
+            .bind(&order.currency)
+            .bind(&order.description)
+            .bind(order.status.as_str())
+            .bind(order.reason.map(|reason| reason.as_str()))
+            .bind(order.version)
+            .bind(to_micros(order.created_at))
+            .bind(to_micros(order.updated_at))
+            .bind(to_micros(order.created_at + patience))
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    async fn settle(
+        tx: &mut SqliteConnection,
+        verdicts: &[Verdict],
+        now: OffsetDateTime,
+    ) -> Result<Vec<Order>, DbError> {
+        let decisions: Vec<_> = verdicts
+            .iter()
+            .map(|verdict| {
+                json!({
+                    "order_id": verdict.order_id.simple().to_string(),
+                    "status": verdict.status().as_str(),
+                    "reason": verdict.refused.map(|reason| reason.as_str()),
+                })
+            })
+            .collect();
+        sqlx::query_as::<_, OrderRow>(SETTLE)
+            .bind(json!(decisions).to_string())
+            .bind(to_micros(now))
+            .fetch_all(tx)
+            .await?
+            .into_iter()
+            .map(Order::try_from)
+            .collect()
+    }
+
+    async fn by_ids_in(tx: &mut SqliteConnection, ids: &[Uuid]) -> Result<Vec<Order>, DbError> {
+        let ids: Vec<String> = ids.iter().map(|id| id.simple().to_string()).collect();
+        sqlx::query_as::<_, OrderRow>(ORDERS_BY_ID)
+            .bind(json!(ids).to_string())
+            .fetch_all(tx)
+            .await?
+            .into_iter()
+            .map(Order::try_from)
+            .collect()
+    }
+
+    async fn by_ids(db: &Db<Self>, ids: &[Uuid]) -> Result<Vec<Order>, DbError> {
+        let mut connection = db.reader().acquire().await?;
+        Self::by_ids_in(&mut connection, ids).await
+    }
+
+    async fn of_user(db: &Db<Self>, user: &str, id: Uuid) -> Result<Option<Order>, DbError> {
+        sqlx::query_as::<_, OrderRow>(ORDER_OF_USER)
+            .bind(user)
+            .bind(id)
+            .fetch_optional(db.reader())
+            .await?
+            .map(Order::try_from)
+            .transpose()
+    }
+
+    async fn page_of_user(
+        db: &Db<Self>,
+        user: &str,
+        before: Option<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<Order>, DbError> {
+        sqlx::query_as::<_, OrderRow>(PAGE_OF_USER)
+            .bind(user)
+            .bind(before)
+            .bind(limit)
+            .fetch_all(db.reader())
+            .await?
+            .into_iter()
+            .map(Order::try_from)
+            .collect()
+    }
+
+    async fn claim_unsettled(
+        tx: &mut SqliteConnection,
+        now: OffsetDateTime,
+        limit: i64,
+    ) -> Result<Vec<Unsettled>, DbError> {
+        sqlx::query_as::<_, UnsettledRow>(CLAIM_UNSETTLED)
+            .bind(to_micros(now))
+            .bind(limit)
+            .fetch_all(tx)
+            .await?
+            .into_iter()
+            .map(Unsettled::try_from)
+            .collect()
+    }
+
+    async fn postpone(tx: &mut SqliteConnection, plan: &[Postponed]) -> Result<(), DbError> {
+        let plan: Vec<_> = plan
+            .iter()
+            .map(|one| {
+                json!({
+                    "order_id": one.order_id.simple().to_string(),
+                    "reemitted": i32::from(one.reemitted),
+                    "reemit_at": to_micros(one.until),
+                })
+            })
+            .collect();
+        sqlx::query(POSTPONE)
+            .bind(json!(plan).to_string())
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    async fn claim_currency(db: &Db<Self>, currency: &str) -> Result<String, DbError> {
+        sqlx::query(CLAIM_CURRENCY)
+            .bind(currency)
+            .execute(db.writer())
+            .await?;
+        Ok(sqlx::query_scalar(CURRENCY).fetch_one(db.writer()).await?)
+    }
+}
