@@ -11,7 +11,7 @@ use gozon_core::{ErrorClass, Publisher};
 use gozon_sqlx::DbError;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::OutboxConfig;
+use crate::config::{ConfigError, OutboxConfig};
 use crate::local::Local;
 use crate::store::OutboxStore;
 use engine::Engine;
@@ -40,6 +40,25 @@ pub struct Relay {
 }
 
 impl Relay {
+    /// A relay on a store of your own. With a [`crate::Outbox`], use
+    /// [`crate::Outbox::relay`], which also wakes it after a commit.
+    ///
+    /// # Errors
+    /// Names the setting that makes no sense.
+    pub fn on(
+        store: Arc<dyn OutboxStore>,
+        publisher: Arc<dyn Publisher>,
+        config: OutboxConfig,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        Ok(Self::new(
+            store,
+            publisher,
+            Arc::new(config),
+            Arc::default(),
+        ))
+    }
+
     pub(crate) fn new(
         store: Arc<dyn OutboxStore>,
         publisher: Arc<dyn Publisher>,
