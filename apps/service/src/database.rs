@@ -88,9 +88,14 @@ pub async fn open_sqlite(path: &Path, settings: &DatabaseSettings) -> anyhow::Re
 }
 
 fn refusal(place: &str, error: &DbError) -> SettingsError {
+    let reason = match error {
+        // What the pool says when every attempt to connect was refused.
+        DbError::Sqlx(sqlx::Error::PoolTimedOut) => "nothing answers".to_owned(),
+        error => error.to_string(),
+    };
     SettingsError::new(
         VARIABLE,
-        format!("no database can be used at {place}: {error}; start it or mend the URL"),
+        format!("no database can be used at {place}: {reason}; start it or mend the URL"),
     )
 }
 

@@ -49,15 +49,18 @@ pub(crate) async fn trace(
     histogram!(DURATION, "service" => service, "method" => method, "route" => route.clone())
         .record(elapsed);
     if !UNLOGGED.contains(&route.as_str()) {
-        info!(
-            parent: &span,
-            http.method = method,
-            http.route = route,
-            http.status = status,
-            duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            user.id = user.as_ref().map(identity::UserId::as_str),
-            "request answered"
-        );
+        // Inside the span, not merely below it: the JSON format lists the spans
+        // that are entered.
+        span.in_scope(|| {
+            info!(
+                http.method = method,
+                http.route = route,
+                http.status = status,
+                duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+                user.id = user.as_ref().map(identity::UserId::as_str),
+                "request answered"
+            );
+        });
     }
     if let Ok(id) = HeaderValue::from_str(trace.trace_id()) {
         response.headers_mut().insert(REQUEST_ID, id);

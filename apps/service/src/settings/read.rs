@@ -236,7 +236,7 @@ fn refusal(error: &clap::Error, settings: &[Setting]) -> SettingsError {
         _ => "",
     };
     let reason = match (error.kind(), error.source()) {
-        (ErrorKind::MissingRequiredArgument, _) => format!("not set; {}", setting.help),
+        (ErrorKind::MissingRequiredArgument, _) => format!("not set. {}", setting.help),
         (_, Some(source)) if setting.secret => source.to_string(),
         (_, Some(source)) => format!("`{value}`: {source}; {}", setting.example()),
         (_, None) => match error.get(ContextKind::ValidValue) {
