@@ -157,9 +157,9 @@ pub struct OutboxStats {
 /// **Time.** Leases, heartbeats and retries are in the database's time.
 /// **Order.** Per key, `seq` grows in the order of commits. **Epochs.** Every
 /// read and every write but [`OutboxStore::delete`] works only on partitions
-/// whose lease still has the epoch that the caller knows, and a take-over waits
-/// for a write that is under way, so that what was written about a partition is
-/// seen by its next owner. **Concurrency.** Safe to call from many tasks.
+/// whose lease still has the epoch that the caller knows, and no take-over
+/// overtakes a write that is under way, so that what was written about a
+/// partition is seen by its next owner. **Concurrency.** Safe to call from many tasks.
 /// **Cancellation.** A dropped call may or may not have happened; every call
 /// may be repeated.
 #[async_trait]

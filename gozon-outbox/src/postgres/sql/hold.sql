@@ -1,7 +1,7 @@
 -- $1 partitions, $2 epochs, $3 owner; then the failed rows, one array per column.
 --
--- FOR SHARE makes a take-over wait until this is committed, so that the new
--- owner, which loads the held keys after it took over, sees it.
+-- FOR SHARE keeps a take-over from the lease until this is committed, so that the
+-- new owner, which loads the held keys after it took over, sees it.
 WITH lease AS MATERIALIZED (
     SELECT l.partition
     FROM gozon_outbox_leases AS l
