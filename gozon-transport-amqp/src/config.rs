@@ -58,6 +58,11 @@ pub struct AmqpConfig {
     /// How many batches may be on their way at once, each on a channel of its
     /// own; a further batch waits. 1 to 256. Default: 16.
     pub publish_channels: usize,
+    /// From this size on, a message is published with no other beside it on its
+    /// channel: a broker closes the channel over one that is too large for it,
+    /// and what flies beside it must be published again. Lower it together with
+    /// the broker's `max_message_size`. Default: 1 MiB.
+    pub alone_bytes: usize,
     /// How long `close` may take altogether. Default: 5 s.
     pub close_timeout: Duration,
 }
@@ -80,6 +85,7 @@ impl AmqpConfig {
             reconnect_min: Duration::from_millis(200),
             reconnect_max: Duration::from_secs(10),
             publish_channels: 16,
+            alone_bytes: 1024 * 1024,
             close_timeout: Duration::from_secs(5),
         }
     }
@@ -244,6 +250,7 @@ impl fmt::Debug for AmqpConfig {
             .field("reconnect_min", &self.reconnect_min)
             .field("reconnect_max", &self.reconnect_max)
             .field("publish_channels", &self.publish_channels)
+            .field("alone_bytes", &self.alone_bytes)
             .field("close_timeout", &self.close_timeout)
             .finish()
     }

@@ -1,6 +1,7 @@
 //! Batches of messages and what becomes of them.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,14 +15,14 @@ use crate::board::Board;
 use crate::channels::{Channels, discard};
 use crate::fault::Fault;
 use crate::flight::{Landing, fly};
-use crate::link::Link;
+use crate::link::{Link, Live};
 use crate::topology::Topology;
 use crate::{AmqpConfig, metrics};
 
-/// From this size on a message flies alone, after the others. Brokers close the
-/// channel over a message that is too large, and with it goes everything that
-/// flies beside it.
-const ALONE_BYTES: usize = 1024 * 1024;
+/// What lapin had queued behind a message that closed its channel it still sends
+/// afterwards, and the broker ends the whole connection over it. So a search for
+/// culprits goes on over new connections.
+const TRIES_AFTER_REFUSAL: u32 = 3;
 
 /// When the broker begins to block, how long confirmations of what it already
 /// read may take.
@@ -37,6 +38,7 @@ pub(crate) struct AmqpPublisher {
     publish_timeout: Duration,
     publish_wait: Duration,
     operation_timeout: Duration,
+    alone_bytes: usize,
 }
 
 impl AmqpPublisher {
@@ -57,6 +59,7 @@ impl AmqpPublisher {
             publish_timeout: config.publish_timeout,
             publish_wait: config.publish_wait,
             operation_timeout: config.operation_timeout,
+            alone_bytes: config.alone_bytes,
         }
     }
 
@@ -108,6 +111,7 @@ impl AmqpPublisher {
             given_up,
             deadline,
             limit: self.operation_timeout,
+            alone_bytes: self.alone_bytes,
         };
         let mut task = self.tasks.spawn(work.run(permit));
         tokio::select! {
@@ -141,6 +145,7 @@ struct Work {
     given_up: CancellationToken,
     deadline: Instant,
     limit: Duration,
+    alone_bytes: usize,
 }
 
 impl Work {
@@ -149,7 +154,7 @@ impl Work {
             .board
             .open()
             .into_iter()
-            .partition(|&index| self.bytes(index) >= ALONE_BYTES);
+            .partition(|&index| self.bytes(index) >= self.alone_bytes);
         let result = match self.together(together).await {
             Ok(()) => self.alone(alone).await,
             failed => failed,
@@ -162,20 +167,21 @@ impl Work {
     /// Publishes all at once. Where the broker closes the channel over one of
     /// them, finds out which, from the largest on: size is what brokers refuse.
     async fn together(&self, mut members: Vec<usize>) -> Result<(), Fault> {
+        let mut tries = 1;
         while !members.is_empty() {
-            match self.flight(&members).await {
+            match self.flight(&members, tries).await {
                 Err(Fault::Refused(_)) => {}
                 settled => return settled,
             }
-            let open = self.board.open();
-            members.retain(|index| open.contains(index));
+            tries = TRIES_AFTER_REFUSAL;
+            members = self.still_open(&members);
             members.sort_by_key(|&index| Reverse(self.bytes(index)));
             // One after the other, until culprits were found and an innocent
             // one passed; then the rest may go together again.
             let mut suspects = std::mem::take(&mut members).into_iter();
             let mut found = false;
             for index in suspects.by_ref() {
-                let refused = self.single(index).await?;
+                let refused = self.single(index, tries).await?;
                 if found && !refused {
                     break;
                 }
@@ -188,14 +194,14 @@ impl Work {
 
     async fn alone(&self, members: Vec<usize>) -> Result<(), Fault> {
         for index in members {
-            self.single(index).await?;
+            self.single(index, 1).await?;
         }
         Ok(())
     }
 
     /// Publishes one message with nothing beside it; whether it was refused.
-    async fn single(&self, index: usize) -> Result<bool, Fault> {
-        match self.flight(&[index]).await {
+    async fn single(&self, index: usize, tries: u32) -> Result<bool, Fault> {
+        match self.flight(&[index], tries).await {
             Ok(()) => Ok(false),
             Err(Fault::Refused(reason)) => {
                 tracing::warn!(
@@ -210,20 +216,40 @@ impl Work {
         }
     }
 
-    async fn flight(&self, members: &[usize]) -> Result<(), Fault> {
-        if self.given_up.is_cancelled() {
-            return Err(Fault::gone("not tried in time"));
+    /// Publishes these at once; tries again, as often as it is told, when the
+    /// connection goes.
+    async fn flight(&self, members: &[usize], tries: u32) -> Result<(), Fault> {
+        let mut members = members.to_vec();
+        let mut last = Fault::gone("not tried in time");
+        for _ in 0..tries {
+            if self.given_up.is_cancelled() {
+                break;
+            }
+            let live = self.link.up(self.deadline).await.map_err(lost)?;
+            match self.flight_on(&live, &members).await {
+                Err(Fault::Gone(reason)) => last = Fault::Gone(reason),
+                settled => return settled,
+            }
+            if live.connection().status().connected() {
+                break;
+            }
+            // Its end is on its way to everyone; the next one comes after it.
+            let _ = timeout_at(self.deadline, live.gone.cancelled()).await;
+            members = self.still_open(&members);
         }
-        let live = self.link.up(self.deadline).await.map_err(lost)?;
+        Err(last)
+    }
+
+    async fn flight_on(&self, live: &Live, members: &[usize]) -> Result<(), Fault> {
         if let Some(reason) = live.blocked() {
             return Err(Fault::gone(format!(
                 "the broker blocks publishing: {reason}"
             )));
         }
-        let channel = self.channels.take(&live, self.limit).await?;
+        let channel = self.channels.take(live, self.limit).await?;
         let exchange = self.topology.exchange();
         let landing = fly(
-            &live,
+            live,
             &channel,
             &exchange,
             &self.board,
@@ -233,7 +259,7 @@ impl Work {
         .await;
         match landing {
             Landing::Complete => {
-                self.channels.give_back(&live, channel);
+                self.channels.give_back(live, channel);
                 Ok(())
             }
             Landing::Abandoned => {
@@ -244,13 +270,19 @@ impl Work {
                 discard(channel, self.limit).await;
                 if let Fault::Missing(reason) = &fault {
                     tracing::error!(reason, "the exchange is gone, declaring it again");
-                    let channel = self.channels.take(&live, self.limit).await?;
+                    let channel = self.channels.take(live, self.limit).await?;
                     self.topology.declare_exchange(&channel).await?;
-                    self.channels.give_back(&live, channel);
+                    self.channels.give_back(live, channel);
                 }
                 Err(fault)
             }
         }
+    }
+
+    fn still_open(&self, members: &[usize]) -> Vec<usize> {
+        let open: HashSet<_> = self.board.open().into_iter().collect();
+        let members = members.iter().copied();
+        members.filter(|index| open.contains(index)).collect()
     }
 
     fn bytes(&self, index: usize) -> usize {

@@ -1,0 +1,9 @@
+//! RabbitMQ as a transport: what is promised to publishers and to consumers,
+//! on a real broker, also while it is cut off, blocked, or restarted.
+
+mod bench;
+mod consuming;
+mod proxy;
+mod publishing;
+mod recovery;
+mod wire;
