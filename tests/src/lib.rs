@@ -57,5 +57,6 @@ pub mod http;
 pub mod own_servers;
 pub mod processes;
 pub mod servers;
+pub mod shop;
 
 pub use self::eventually::eventually;

@@ -1,0 +1,234 @@
+//! The shop's databases, seen from outside: audits, and messages that a story
+//! delivers itself.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use gozon_core::{Append, NewMessage};
+use gozon_events::OrderCreated;
+use gozon_ledger::{Ledger, LedgerConfig, LedgerDatabase};
+use gozon_outbox::{Outbox, OutboxConfig, OutboxDatabase};
+use gozon_sqlx::{Db, Postgres, Sqlite, UnitOfWork, postgres, sqlite};
+
+use uuid::Uuid;
+
+use crate::eventually;
+
+/// Both databases of one shop.
+pub struct Books {
+    place: Place,
+    open: Option<Open>,
+}
+
+enum Place {
+    Folder(PathBuf),
+    Servers([String; 2]),
+}
+
+enum Open {
+    Sqlite(Pair<Sqlite>),
+    Postgres(Pair<Postgres>),
+}
+
+struct Pair<D: gozon_sqlx::Database> {
+    orders: Db<D>,
+    payments: Db<D>,
+}
+
+/// What the books say when everything has settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// Orders that are FINISHED.
+    pub finished: i64,
+    /// Orders that are CANCELLED.
+    pub cancelled: i64,
+}
+
+impl Books {
+    pub(super) fn sqlite(folder: &Path) -> Self {
+        Self {
+            place: Place::Folder(folder.to_owned()),
+            open: None,
+        }
+    }
+
+    pub(super) fn postgres(orders: &str, payments: &str) -> Self {
+        Self {
+            place: Place::Servers([orders.to_owned(), payments.to_owned()]),
+            open: None,
+        }
+    }
+
+    /// Opens the databases, which exist once the shop has started.
+    pub(super) async fn connect(&mut self) -> Result<()> {
+        self.open = Some(match &self.place {
+            Place::Folder(folder) => {
+                let settings = sqlite::PoolSettings::default();
+                Open::Sqlite(Pair {
+                    orders: sqlite::open(&folder.join("orders.db"), &settings).await?,
+                    payments: sqlite::open(&folder.join("payments.db"), &settings).await?,
+                })
+            }
+            Place::Servers([orders, payments]) => {
+                let settings = postgres::PoolSettings {
+                    max_connections: 2,
+                    ..postgres::PoolSettings::default()
+                };
+                Open::Postgres(Pair {
+                    orders: postgres::connect(orders, &settings).await?,
+                    payments: postgres::connect(payments, &settings).await?,
+                })
+            }
+        });
+        Ok(())
+    }
+
+    /// The event that asks payments to decide about an order, as a repeat by
+    /// someone else would be: the same content, a new id.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn order_created(order: Uuid, user: &str, amount: i64) -> Result<NewMessage> {
+        let event = OrderCreated {
+            order_id: order,
+            user_id: user.to_owned(),
+            amount,
+            currency: "RUB".to_owned(),
+        };
+        Ok(NewMessage::of("/gozon/orders", &event)?)
+    }
+
+    /// Delivers a message through the outbox of orders.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn deliver(&self, message: NewMessage) -> Result<()> {
+        match self.open()? {
+            Open::Sqlite(pair) => deliver(&pair.orders, message).await,
+            Open::Postgres(pair) => deliver(&pair.orders, message).await,
+        }
+    }
+
+    /// Waits until nothing is under way any more, then checks that no money was
+    /// made or lost: the ledger agrees with itself, every finished order was
+    /// paid once, no cancelled one was, nothing lies in an outbox or as a dead
+    /// letter.
+    ///
+    /// # Errors
+    /// Names what does not agree.
+    pub async fn audit(&self) -> Result<Settled> {
+        match self.open()? {
+            Open::Sqlite(pair) => pair.audit().await,
+            Open::Postgres(pair) => pair.audit().await,
+        }
+    }
+
+    /// A number from the database of orders.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn count_in_orders(&self, query: &'static str) -> Result<i64> {
+        match self.open()? {
+            Open::Sqlite(pair) => count(&pair.orders, query).await,
+            Open::Postgres(pair) => count(&pair.orders, query).await,
+        }
+    }
+
+    /// A number from the database of payments.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn count_in_payments(&self, query: &'static str) -> Result<i64> {
+        match self.open()? {
+            Open::Sqlite(pair) => count(&pair.payments, query).await,
+            Open::Postgres(pair) => count(&pair.payments, query).await,
+        }
+    }
+
+    fn open(&self) -> Result<&Open> {
+        self.open.as_ref().context("the shop was not started")
+    }
+}
+
+async fn deliver<D: OutboxDatabase>(db: &Db<D>, message: NewMessage) -> Result<()> {
+    let outbox = Outbox::new(db.clone(), OutboxConfig::default())?;
+    let outbox: Arc<dyn Append<D::Tx>> = Arc::new(outbox);
+    let mut unit = UnitOfWork::begin(db, outbox).await?;
+    unit.emit(message);
+    Ok(unit.commit().await?)
+}
+
+/// What both drivers can do; spelled out once.
+trait Countable: gozon_sqlx::Database {
+    async fn number(db: &Db<Self>, query: &'static str) -> Result<i64>;
+}
+
+macro_rules! countable {
+    ($($database:ty),+) => {$(
+        impl Countable for $database {
+            async fn number(db: &Db<Self>, query: &'static str) -> Result<i64> {
+                Ok(sqlx::query_scalar(query).fetch_one(db.reader()).await?)
+            }
+        }
+    )+};
+}
+
+countable!(Sqlite, Postgres);
+
+async fn count<D: Countable>(db: &Db<D>, query: &'static str) -> Result<i64> {
+    D::number(db, query)
+        .await
+        .with_context(|| format!("{query} on {}", D::NAME))
+}
+
+const NEW: &str = "SELECT count(*) FROM orders WHERE status = 'NEW'";
+const FINISHED: &str = "SELECT count(*) FROM orders WHERE status = 'FINISHED'";
+const CANCELLED: &str = "SELECT count(*) FROM orders WHERE status = 'CANCELLED'";
+const OUTBOX: &str = "SELECT count(*) FROM gozon_outbox";
+const UNHANDLED: &str = "SELECT count(*) FROM gozon_inbox WHERE state <> 'done'";
+const PAID: &str = "SELECT count(*) FROM payments WHERE outcome = 'PAID'";
+const REFUSED: &str = "SELECT count(*) FROM payments WHERE outcome = 'REFUSED'";
+const BOOKED: &str = "SELECT count(*) FROM gozon_ledger_transfers WHERE code = 'payment'";
+
+impl<D: Countable + OutboxDatabase + LedgerDatabase> Pair<D> {
+    async fn audit(&self) -> Result<Settled> {
+        const BOUND: Duration = Duration::from_secs(90);
+        eventually(BOUND, "nothing is under way", async || {
+            for (db, what) in [
+                (&self.orders, NEW),
+                (&self.orders, OUTBOX),
+                (&self.payments, OUTBOX),
+            ] {
+                let left = count(db, what).await?;
+                ensure!(left == 0, "{left} rows: {what}");
+            }
+            Ok(())
+        })
+        .await?;
+        for (db, name) in [(&self.orders, "orders"), (&self.payments, "payments")] {
+            let unhandled = count(db, UNHANDLED).await?;
+            ensure!(
+                unhandled == 0,
+                "{unhandled} messages of {name} are not handled"
+            );
+        }
+        let settled = Settled {
+            finished: count(&self.orders, FINISHED).await?,
+            cancelled: count(&self.orders, CANCELLED).await?,
+        };
+        let paid = count(&self.payments, PAID).await?;
+        let refused = count(&self.payments, REFUSED).await?;
+        let booked = count(&self.payments, BOOKED).await?;
+        ensure!(
+            paid == settled.finished && refused == settled.cancelled && booked == paid,
+            "{settled:?}, but {paid} paid, {refused} refused, {booked} booked"
+        );
+        let report = Ledger::new(self.payments.clone(), LedgerConfig::default())?
+            .verify()
+            .await?;
+        ensure!(report.is_clean(), "the ledger disagrees: {report:?}");
+        Ok(settled)
+    }
+}
