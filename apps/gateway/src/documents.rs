@@ -1,0 +1,112 @@
+//! Where the services' OpenAPI documents come from.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gozon_service::{Code, Problem};
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tracing::warn;
+use utoipa::openapi::OpenApi;
+
+use crate::app::Route;
+use crate::openapi::{self, Part};
+use crate::upstream::Upstream;
+
+/// How long a merged document is good for; services change when they are
+/// deployed, not between two requests.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// The gateway's document.
+pub(crate) struct Documents {
+    own: Value,
+    given: Option<[Value; 2]>,
+    services: [Arc<Upstream>; 2],
+    // Held while the services are asked, so that they are asked once.
+    merged: Mutex<Option<(OpenApi, Instant)>>,
+}
+
+impl Documents {
+    /// The document of `own` and those of orders and payments, which are asked
+    /// for theirs unless they are `given`.
+    pub(crate) fn new(own: Value, given: Option<[Value; 2]>, services: [Arc<Upstream>; 2]) -> Self {
+        Self {
+            own,
+            given,
+            services,
+            merged: Mutex::new(None),
+        }
+    }
+
+    /// The merged document.
+    ///
+    /// # Errors
+    /// 503 when a service has never given its document: half a contract would
+    /// say that the other half does not exist.
+    pub(crate) async fn merged(&self) -> Result<OpenApi, Problem> {
+        let mut merged = self.merged.lock().await;
+        if let Some((document, since)) = &*merged
+            && since.elapsed() < FRESH
+        {
+            return Ok(document.clone());
+        }
+        match self.merge().await {
+            Ok(document) => {
+                *merged = Some((document.clone(), Instant::now()));
+                Ok(document)
+            }
+            Err(problem) => {
+                // The last one is better than none.
+                let stale = merged.as_ref().map(|(document, _)| document.clone());
+                stale.ok_or(problem)
+            }
+        }
+    }
+
+    async fn merge(&self) -> Result<OpenApi, Problem> {
+        let documents = match &self.given {
+            Some(documents) => documents.clone(),
+            None => {
+                let [orders, payments] = &self.services;
+                let (orders, payments) = tokio::join!(fetch(orders), fetch(payments));
+                [orders?, payments?]
+            }
+        };
+        let [orders, payments] = &documents;
+        let parts = [
+            Part {
+                name: "orders",
+                document: orders,
+                passes: |path| Route::of(path) == Some(Route::Orders),
+            },
+            Part {
+                name: "payments",
+                document: payments,
+                passes: |path| Route::of(path) == Some(Route::Payments),
+            },
+        ];
+        serde_json::from_value(openapi::merge(self.own.clone(), &parts))
+            .map_err(|error| Problem::internal(&error))
+    }
+}
+
+async fn fetch(service: &Upstream) -> Result<Value, Problem> {
+    let missing = |reason: &dyn std::fmt::Display| {
+        warn!(upstream = service.name(), %reason, "its document cannot be had");
+        Problem::new(
+            Code::Unavailable,
+            format!(
+                "{} does not say what it can do; repeat later",
+                service.name()
+            ),
+        )
+    };
+    let (status, body) = service
+        .ask("/openapi.json")
+        .await
+        .map_err(|error| missing(&error))?;
+    if !status.is_success() {
+        return Err(missing(&status));
+    }
+    serde_json::from_slice(&body).map_err(|error| missing(&error))
+}

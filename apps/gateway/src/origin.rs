@@ -1,0 +1,105 @@
+//! Which pages may open a WebSocket.
+//!
+//! A browser sends a user's cookies and, some day, a user's session to any
+//! host that any page names; for WebSockets the `Origin` header is the only
+//! thing that tells our page from a foreign one.
+
+use hyper::Uri;
+use hyper::header::{HOST, HeaderMap, ORIGIN};
+
+/// The pages that may open a WebSocket besides our own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AllowedOrigins(Vec<String>);
+
+impl AllowedOrigins {
+    pub(crate) fn new(origins: &[String]) -> Self {
+        Self(
+            origins
+                .iter()
+                .map(|origin| origin.trim_end_matches('/').to_ascii_lowercase())
+                .collect(),
+        )
+    }
+
+    /// Whether a handshake with these headers comes from a page that may make it.
+    ///
+    /// No `Origin` at all: not a browser, so no page to protect. An origin on
+    /// the host that was asked: our own page, on whichever port. Anything else
+    /// must be on the list.
+    pub(crate) fn admit(&self, headers: &HeaderMap) -> bool {
+        let mut origins = headers.get_all(ORIGIN).iter();
+        let Some(origin) = origins.next() else {
+            return true;
+        };
+        let Some(origin) = origin.to_str().ok().filter(|_| origins.next().is_none()) else {
+            return false;
+        };
+        if self
+            .0
+            .iter()
+            .any(|allowed| allowed.eq_ignore_ascii_case(origin))
+        {
+            return true;
+        }
+        let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else {
+            return false;
+        };
+        let own = host_of(&format!("http://{host}"));
+        own.is_some() && host_of(origin) == own
+    }
+}
+
+fn host_of(origin: &str) -> Option<String> {
+    let uri: Uri = origin.parse().ok()?;
+    matches!(uri.scheme_str(), Some("http" | "https")).then_some(())?;
+    Some(uri.host()?.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admitted(host: &str, origins: &[&str], list: &[String]) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, host.parse().unwrap());
+        for origin in origins {
+            headers.append(ORIGIN, origin.parse().unwrap());
+        }
+        AllowedOrigins::new(list).admit(&headers)
+    }
+
+    #[test]
+    fn our_own_page_and_programs_without_a_page_are_admitted() {
+        assert!(admitted("localhost:8000", &[], &[]));
+        assert!(admitted("localhost:8000", &["http://localhost:8080"], &[]));
+        assert!(admitted("Shop.example", &["https://shop.example"], &[]));
+        assert!(admitted("[::1]:8000", &["http://[::1]:8000"], &[]));
+    }
+
+    #[test]
+    fn foreign_pages_are_not_admitted() {
+        for origin in [
+            "https://evil.example",
+            "null",
+            "",
+            "http://localhost.evil.example",
+            "file://localhost",
+            "localhost",
+        ] {
+            assert!(!admitted("localhost:8000", &[origin], &[]), "{origin}");
+        }
+        assert!(!admitted(
+            "localhost:8000",
+            &["http://localhost:8000", "https://evil.example"],
+            &[]
+        ));
+    }
+
+    #[test]
+    fn pages_on_the_list_are_admitted() {
+        let list = ["https://page.example/".to_owned()];
+
+        assert!(admitted("localhost:8000", &["https://page.example"], &list));
+        assert!(!admitted("localhost:8000", &["http://page.example"], &list));
+    }
+}
