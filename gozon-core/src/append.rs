@@ -59,3 +59,24 @@ impl AppendError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MessageId;
+
+    #[test]
+    fn what_is_too_large_stays_so_and_the_store_speaks_for_itself() {
+        let too_large = AppendError::TooLarge {
+            id: MessageId::generate(),
+            bytes: 11,
+            limit: 10,
+        };
+        assert_eq!(too_large.class(), ErrorClass::Reject);
+
+        for class in [ErrorClass::Retry, ErrorClass::Reject, ErrorClass::Bug] {
+            let source = "deadlock detected".into();
+            assert_eq!(AppendError::Store { class, source }.class(), class);
+        }
+    }
+}

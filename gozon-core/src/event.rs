@@ -103,3 +103,89 @@ impl Envelope {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::NewMessage;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Paid {
+        order: String,
+        amount: i64,
+    }
+
+    impl Event for Paid {
+        const TYPE: &'static str = "paid";
+        const VERSION: u32 = 2;
+    }
+
+    fn paid() -> Paid {
+        Paid {
+            order: "42".into(),
+            amount: 2490,
+        }
+    }
+
+    fn envelope() -> Envelope {
+        NewMessage::of("/gozon/tests", &paid()).unwrap().envelope
+    }
+
+    #[test]
+    fn an_event_reads_back_as_it_was_written() {
+        assert_eq!(envelope().decode::<Paid>().unwrap(), paid());
+    }
+
+    #[test]
+    fn another_type_is_refused_even_if_its_data_would_fit() {
+        let other = Envelope {
+            kind: "refunded".into(),
+            ..envelope()
+        };
+
+        let error = other.decode::<Paid>().unwrap_err();
+
+        assert_eq!(error.to_string(), "expected type paid, found refunded");
+        assert_eq!(error.class(), ErrorClass::Reject);
+    }
+
+    #[test]
+    fn another_version_is_refused_even_if_its_data_would_fit() {
+        let newer = Envelope {
+            schema: Some("urn:event:paid:3".into()),
+            ..envelope()
+        };
+
+        let error = newer.decode::<Paid>().unwrap_err();
+
+        assert!(matches!(error, DecodeError::Version { .. }), "{error:?}");
+        assert_eq!(error.class(), ErrorClass::Reject);
+    }
+
+    #[test]
+    fn a_producer_that_names_no_schema_is_read_as_the_current_version() {
+        let foreign = Envelope {
+            schema: None,
+            ..envelope()
+        };
+
+        assert_eq!(foreign.decode::<Paid>().unwrap(), paid());
+    }
+
+    #[test]
+    fn data_that_does_not_fit_is_refused() {
+        for data in [&b""[..], b"{", b"{}", br#"{"order":"42","amount":"2490"}"#] {
+            let damaged = Envelope {
+                data: data.into(),
+                ..envelope()
+            };
+
+            let error = damaged.decode::<Paid>().unwrap_err();
+
+            assert!(matches!(error, DecodeError::Data { .. }), "{error:?}");
+            assert_eq!(error.class(), ErrorClass::Reject);
+        }
+    }
+}

@@ -64,3 +64,86 @@ impl NewMessage {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::trace::TraceContext;
+
+    #[derive(Serialize, Deserialize)]
+    struct Paid {
+        order: String,
+    }
+
+    impl Event for Paid {
+        const TYPE: &'static str = "paid";
+        const VERSION: u32 = 1;
+
+        fn subject(&self) -> Option<String> {
+            Some(format!("order {}", self.order))
+        }
+
+        fn key(&self) -> Option<String> {
+            Some(self.order.clone())
+        }
+    }
+
+    fn paid() -> NewMessage {
+        let event = Paid { order: "42".into() };
+        NewMessage::of("/gozon/tests", &event).unwrap()
+    }
+
+    #[test]
+    fn a_message_carries_what_its_event_says_of_itself() {
+        let message = paid();
+
+        let envelope = &message.envelope;
+        assert_eq!(envelope.source, "/gozon/tests");
+        assert_eq!(envelope.kind, "paid");
+        assert_eq!(envelope.schema.as_deref(), Some("urn:event:paid:1"));
+        assert_eq!(envelope.subject.as_deref(), Some("order 42"));
+        assert_eq!(envelope.key.as_deref(), Some("42"));
+        assert_eq!(envelope.content_type, "application/json");
+        assert_eq!(&envelope.data[..], br#"{"order":"42"}"#);
+        assert_eq!(message.delay, None);
+        assert_ne!(envelope.id, paid().envelope.id);
+    }
+
+    #[tokio::test]
+    async fn a_message_belongs_to_the_trace_of_its_task() {
+        let trace = TraceContext::parse(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            Some("a=b"),
+        )
+        .unwrap();
+
+        let inside = trace::scope(trace.clone(), async { paid() }).await.envelope;
+        let outside = paid().envelope;
+
+        assert_eq!(inside.traceparent.as_deref(), Some(trace.traceparent()));
+        assert_eq!(inside.tracestate.as_deref(), Some("a=b"));
+        assert_eq!((outside.traceparent, outside.tracestate), (None, None));
+    }
+
+    #[test]
+    fn the_first_cause_gives_its_id_as_the_correlation_of_all_that_follows() {
+        let first = paid().envelope;
+        let second = paid().caused_by(&first).envelope;
+        let third = paid().caused_by(&second).envelope;
+
+        let root = Some(first.id.to_string());
+        assert_eq!(second.causation_id, root);
+        assert_eq!(second.correlation_id, root);
+        assert_eq!(third.causation_id, Some(second.id.to_string()));
+        assert_eq!(third.correlation_id, root);
+    }
+
+    #[test]
+    fn a_delay_is_kept_beside_the_envelope() {
+        let delay = Duration::from_secs(3);
+
+        assert_eq!(paid().with_delay(delay).delay, Some(delay));
+    }
+}

@@ -25,3 +25,52 @@ impl Nudge {
         self.0.notified().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    fn is_woken(nudge: &Nudge) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        pin!(nudge.woken()).poll(&mut context) == Poll::Ready(())
+    }
+
+    #[test]
+    fn any_number_of_nudges_before_the_next_wait_count_as_one() {
+        let nudge = Nudge::new();
+        assert!(!is_woken(&nudge));
+
+        nudge.wake();
+        nudge.wake();
+        nudge.wake();
+
+        assert!(is_woken(&nudge));
+        assert!(!is_woken(&nudge));
+    }
+
+    #[test]
+    fn a_nudge_is_not_lost_with_a_wait_that_was_dropped() {
+        let nudge = Nudge::new();
+        {
+            let mut waiting = Box::pin(nudge.woken());
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(waiting.as_mut().poll(&mut context).is_pending());
+            nudge.wake();
+        }
+
+        assert!(is_woken(&nudge));
+    }
+
+    #[test]
+    fn clones_wake_each_other() {
+        let nudge = Nudge::new();
+
+        nudge.clone().wake();
+
+        assert!(is_woken(&nudge));
+    }
+}

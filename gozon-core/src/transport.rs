@@ -338,3 +338,57 @@ impl TransportError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscription_names_the_field_that_makes_no_sense() {
+        let fine = Subscription::durable("payments.orders", &["order_created"]);
+        assert!(fine.validate().is_ok());
+        assert!(fine.clone().with_prefetch(1).validate().is_ok());
+        assert!(fine.clone().with_prefetch(1000).validate().is_ok());
+
+        for (field, wrong) in [
+            ("name", Subscription::durable("", &["order_created"])),
+            ("types", Subscription::broadcast("orders.live", &[])),
+            (
+                "types",
+                Subscription::durable("payments.orders", &["order_created", ""]),
+            ),
+            ("prefetch", fine.clone().with_prefetch(0)),
+            ("prefetch", fine.with_prefetch(1001)),
+        ] {
+            let error = wrong.validate().unwrap_err();
+            assert!(error.to_string().starts_with(field), "{error}");
+            assert_eq!(error.class(), ErrorClass::Reject);
+        }
+    }
+
+    #[test]
+    fn only_what_may_pass_is_worth_a_retry() {
+        let reason = String::new;
+        let classes = [
+            (
+                TransportError::Unavailable { reason: reason() },
+                ErrorClass::Retry,
+            ),
+            (
+                TransportError::Timeout(Duration::from_secs(1)),
+                ErrorClass::Retry,
+            ),
+            (
+                TransportError::Mismatch {
+                    what: "queue".into(),
+                    reason: reason(),
+                },
+                ErrorClass::Reject,
+            ),
+            (TransportError::Closed, ErrorClass::Bug),
+        ];
+        for (error, class) in classes {
+            assert_eq!(error.class(), class, "{error}");
+        }
+    }
+}
