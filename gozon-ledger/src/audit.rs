@@ -60,7 +60,7 @@ pub enum Finding {
         account: AccountId,
         /// The number that should come next.
         expected: i64,
-        /// The number that does.
+        /// The number that does; at the end, one above the account's version.
         found: i64,
     },
     /// The running balance is not the one before plus the amount.
@@ -101,6 +101,23 @@ pub enum Finding {
         /// The transfer it names.
         transfer: TransferId,
     },
+}
+
+impl Finding {
+    /// One word for logs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::AssetUnbalanced { .. } => "asset_unbalanced",
+            Self::TransferUnbalanced { .. } => "transfer_unbalanced",
+            Self::HashMismatch { .. } => "hash_mismatch",
+            Self::VersionGap { .. } => "version_gap",
+            Self::BalanceBroken { .. } => "balance_broken",
+            Self::CountersDiffer { .. } => "counters_differ",
+            Self::LimitBroken { .. } => "limit_broken",
+            Self::TimeBroken { .. } => "time_broken",
+            Self::StrayEntry { .. } => "stray_entry",
+        }
+    }
 }
 
 /// The checks, without any I/O: whoever reads the books feeds it.
@@ -267,7 +284,7 @@ impl Track {
         let account = self.account.id;
         let held = self.account.balance();
         let mut findings = Vec::new();
-        if self.next_version <= held.version {
+        if self.next_version != held.version + 1 {
             findings.push(Finding::VersionGap {
                 account,
                 expected: self.next_version,

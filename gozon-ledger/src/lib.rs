@@ -88,6 +88,11 @@ pub mod store;
 mod transfer;
 mod verify;
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+#[cfg(any(test, feature = "conformance"))]
+pub mod memory;
+
 pub use account::{Account, Balance, NewAccount, Opening, Side};
 pub use asset::{Asset, InvalidAsset};
 pub use audit::{Finding, Report};

@@ -1,0 +1,100 @@
+//! The suite that every store must pass: one named rule per promise.
+//!
+//! ```ignore
+//! gozon_ledger::ledger_conformance!(fresh); // async fn fresh(Arc<dyn Clock>) -> Box<dyn Subject>
+//! ```
+//!
+//! Each rule gets a fresh, empty ledger and panics when a promise is broken.
+
+// A rule fails by panicking, like any test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod accounts;
+pub mod concurrency;
+mod kit;
+pub mod limits;
+pub mod posting;
+pub mod program;
+mod rogue;
+pub mod statements;
+mod tamper;
+pub mod transactions;
+pub mod verifying;
+
+pub use kit::{HandClock, Subject, hand_clock};
+pub use tamper::{Tamper, tamper_memory};
+
+/// Makes one `#[tokio::test]` of each rule that any ledger must keep. `$fresh`
+/// is an `async fn(Arc<dyn Clock>) -> Box<dyn Subject>`.
+#[macro_export]
+macro_rules! ledger_conformance {
+    ($fresh:path) => {
+        $crate::ledger_conformance! { @rules $fresh;
+            accounts: opening_an_account_twice_opens_it_once;
+            accounts: an_account_cannot_become_another_account;
+            accounts: an_account_that_could_not_open_with_zero_is_refused;
+            posting: a_transfer_moves_every_leg_and_answers_with_the_balances;
+            posting: a_transfer_may_have_many_legs_in_several_assets;
+            posting: a_repeated_transfer_moves_nothing_and_answers_with_its_first_balances;
+            posting: a_repeat_is_recognised_even_if_it_could_not_be_posted_now;
+            posting: another_transfer_under_a_used_id_is_a_conflict;
+            posting: a_repeat_within_one_batch_moves_once;
+            posting: a_refusal_changes_nothing_and_its_neighbours_are_posted;
+            posting: a_refused_transfer_may_succeed_later;
+            posting: each_transfer_of_a_batch_sees_what_the_ones_before_left;
+            posting: what_cannot_be_a_transfer_is_refused_by_name;
+            posting: texts_come_back_byte_by_byte;
+            posting: a_call_with_too_many_transfers_is_refused;
+            limits: no_account_goes_below_its_floor;
+            limits: no_account_goes_above_its_ceiling;
+            limits: counters_stop_before_they_overflow;
+            concurrency: of_64_parallel_payments_from_an_account_that_can_pay_ten_ten_are_posted;
+            concurrency: transfers_in_opposite_directions_do_not_deadlock;
+            concurrency: a_storm_of_one_transfer_moves_once;
+            concurrency: of_two_transfers_that_claim_one_id_at_once_one_is_posted;
+            statements: a_statement_pages_newest_first_and_leaves_nothing_out;
+            statements: a_statement_shows_amounts_in_the_normal_direction;
+            statements: time_rises_with_the_version_even_if_the_clock_goes_back;
+            verifying: honest_books_are_clean_also_beside_traffic;
+            verifying: every_kind_of_tampering_is_found;
+            program: the_same_program_has_the_same_outcomes_everywhere;
+        }
+    };
+    (@rules $fresh:path; $($module:ident: $rule:ident;)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $rule() {
+                let (clock, hand) = $crate::conformance::hand_clock();
+                let subject = $fresh(clock).await;
+                $crate::conformance::$module::$rule(subject.as_ref(), &hand).await;
+            }
+        )+
+    };
+}
+
+/// Makes one `#[tokio::test]` of each rule about the caller's transaction.
+/// `$fresh` is an `async fn() -> (Db<D>, Ledger<D>, kept)`; `kept` lives as long
+/// as the test.
+#[macro_export]
+macro_rules! ledger_transaction_conformance {
+    ($fresh:path) => {
+        $crate::ledger_transaction_conformance! { @rules $fresh;
+            a_rollback_removes_everything;
+            a_refusal_does_not_fail_the_transaction;
+            an_account_can_be_opened_and_used_in_one_transaction;
+            a_transaction_sees_its_own_postings_and_others_do_not;
+            existing_accounts_are_told_from_missing_ones;
+            a_large_batch_is_posted_whole;
+            the_database_guards_the_limits_by_itself;
+        }
+    };
+    (@rules $fresh:path; $($rule:ident;)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $rule() {
+                let (db, ledger, _kept) = $fresh().await;
+                $crate::conformance::transactions::$rule(&db, &ledger).await;
+            }
+        )+
+    };
+}

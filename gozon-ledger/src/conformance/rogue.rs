@@ -1,0 +1,109 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+use crate::rules::{Changes, Recorded};
+use crate::store::{AccountIdentity, AssetTotals, AuditEntry, EntryRange, LedgerStore, Stray};
+use crate::{Account, AccountId, Balance, Entry, LedgerError, NewAccount, TransferId};
+
+/// A store that hides floors and ceilings from the rules.
+pub(super) struct Rogue<Tx>(pub(super) Arc<dyn LedgerStore<Tx>>);
+
+#[async_trait]
+impl<Tx: Send> LedgerStore<Tx> for Rogue<Tx> {
+    async fn lock_accounts(
+        &self,
+        tx: &mut Tx,
+        accounts: &[AccountId],
+    ) -> Result<Vec<Account>, LedgerError> {
+        let mut found = self.0.lock_accounts(tx, accounts).await?;
+        for account in &mut found {
+            account.floor = None;
+            account.ceiling = None;
+        }
+        Ok(found)
+    }
+
+    async fn insert_account(
+        &self,
+        tx: &mut Tx,
+        account: &NewAccount,
+        opened_at: OffsetDateTime,
+    ) -> Result<bool, LedgerError> {
+        self.0.insert_account(tx, account, opened_at).await
+    }
+
+    async fn identity(
+        &self,
+        tx: &mut Tx,
+        account: AccountId,
+    ) -> Result<Option<AccountIdentity>, LedgerError> {
+        self.0.identity(tx, account).await
+    }
+
+    async fn find_transfers(
+        &self,
+        tx: &mut Tx,
+        transfers: &[TransferId],
+    ) -> Result<Vec<Recorded>, LedgerError> {
+        self.0.find_transfers(tx, transfers).await
+    }
+
+    async fn write(&self, tx: &mut Tx, changes: &Changes) -> Result<(), LedgerError> {
+        self.0.write(tx, changes).await
+    }
+
+    async fn balances(
+        &self,
+        tx: &mut Tx,
+        accounts: &[AccountId],
+    ) -> Result<Vec<(AccountId, Balance)>, LedgerError> {
+        self.0.balances(tx, accounts).await
+    }
+
+    async fn statement(
+        &self,
+        tx: &mut Tx,
+        account: AccountId,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        self.0.statement(tx, account, before, limit).await
+    }
+
+    async fn audit_accounts(
+        &self,
+        tx: &mut Tx,
+        from: AccountId,
+        limit: u32,
+    ) -> Result<Vec<Account>, LedgerError> {
+        self.0.audit_accounts(tx, from, limit).await
+    }
+
+    async fn audit_entries(
+        &self,
+        tx: &mut Tx,
+        range: EntryRange,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, LedgerError> {
+        self.0.audit_entries(tx, range, limit).await
+    }
+
+    async fn audit_transfers(
+        &self,
+        tx: &mut Tx,
+        from: TransferId,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, LedgerError> {
+        self.0.audit_transfers(tx, from, limit).await
+    }
+
+    async fn audit_assets(&self, tx: &mut Tx) -> Result<Vec<AssetTotals>, LedgerError> {
+        self.0.audit_assets(tx).await
+    }
+
+    async fn audit_strays(&self, tx: &mut Tx, limit: u32) -> Result<Vec<Stray>, LedgerError> {
+        self.0.audit_strays(tx, limit).await
+    }
+}

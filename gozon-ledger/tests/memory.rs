@@ -1,0 +1,97 @@
+//! The suite on the ledger in memory, and the suite itself: it must notice
+//! every way in which a store can be wrong.
+// A test fails by panicking, also in its helpers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg(feature = "conformance")]
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use gozon_core::Clock;
+use gozon_ledger::Books;
+use gozon_ledger::conformance::{
+    Subject, Tamper, accounts, concurrency, hand_clock, limits, posting, statements, tamper_memory,
+    verifying,
+};
+use gozon_ledger::memory::{Fault, MemoryLedger};
+
+struct InMemory(Arc<MemoryLedger>);
+
+#[async_trait]
+impl Subject for InMemory {
+    fn books(&self) -> Arc<dyn Books> {
+        Arc::clone(&self.0) as Arc<dyn Books>
+    }
+
+    async fn tamper(&self, how: Tamper) {
+        tamper_memory(&self.0, how);
+    }
+}
+
+async fn fresh(clock: Arc<dyn Clock>) -> Box<dyn Subject> {
+    Box::new(InMemory(Arc::new(MemoryLedger::new(clock))))
+}
+
+gozon_ledger::ledger_conformance!(fresh);
+
+/// Runs a rule on a broken ledger; true if the rule noticed.
+macro_rules! noticed {
+    ($fault:ident, $module:ident :: $rule:ident) => {{
+        let (clock, hand) = hand_clock();
+        let broken = MemoryLedger::new(clock).with_fault(Fault::$fault);
+        let subject = InMemory(Arc::new(broken));
+        let rule = async move { $module::$rule(&subject, &hand).await };
+        let caught = tokio::spawn(AssertUnwindSafe(rule)).await.is_err();
+        assert!(caught, "{:?} passed {}", Fault::$fault, stringify!($rule));
+    }};
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fault_is_caught_by_the_rule_that_is_there_for_it() {
+    noticed!(
+        ForgetsIds,
+        posting::a_repeated_transfer_moves_nothing_and_answers_with_its_first_balances
+    );
+    noticed!(ForgetsIds, concurrency::a_storm_of_one_transfer_moves_once);
+    noticed!(
+        ForgetsIds,
+        posting::another_transfer_under_a_used_id_is_a_conflict
+    );
+    noticed!(ForgetsFloors, limits::no_account_goes_below_its_floor);
+    noticed!(ForgetsCeilings, limits::no_account_goes_above_its_ceiling);
+    noticed!(
+        DoesNotLock,
+        concurrency::of_64_parallel_payments_from_an_account_that_can_pay_ten_ten_are_posted
+    );
+    noticed!(
+        ReplaysTodaysBalances,
+        posting::a_repeated_transfer_moves_nothing_and_answers_with_its_first_balances
+    );
+    noticed!(
+        TearsTransfers,
+        posting::a_transfer_moves_every_leg_and_answers_with_the_balances
+    );
+    noticed!(
+        SpreadsRefusals,
+        posting::a_refusal_changes_nothing_and_its_neighbours_are_posted
+    );
+    noticed!(
+        TrustsTheClock,
+        statements::time_rises_with_the_version_even_if_the_clock_goes_back
+    );
+    noticed!(
+        OldestFirst,
+        statements::a_statement_pages_newest_first_and_leaves_nothing_out
+    );
+    noticed!(
+        RepeatsTheCursor,
+        statements::a_statement_pages_newest_first_and_leaves_nothing_out
+    );
+    noticed!(CutsText, posting::texts_come_back_byte_by_byte);
+    noticed!(
+        ReopensAccounts,
+        accounts::opening_an_account_twice_opens_it_once
+    );
+    noticed!(BlindVerify, verifying::every_kind_of_tampering_is_found);
+}
