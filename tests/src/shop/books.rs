@@ -24,7 +24,7 @@ pub struct Books {
 
 enum Place {
     Folder(PathBuf),
-    Servers([String; 2]),
+    Servers([(String, Option<String>); 2]),
 }
 
 enum Open {
@@ -54,9 +54,10 @@ impl Books {
         }
     }
 
-    pub(super) fn postgres(orders: &str, payments: &str) -> Self {
+    /// Each database by its URL and schema.
+    pub(super) fn postgres(places: [(String, Option<String>); 2]) -> Self {
         Self {
-            place: Place::Servers([orders.to_owned(), payments.to_owned()]),
+            place: Place::Servers(places),
             open: None,
         }
     }
@@ -71,16 +72,10 @@ impl Books {
                     payments: sqlite::open(&folder.join("payments.db"), &settings).await?,
                 })
             }
-            Place::Servers([orders, payments]) => {
-                let settings = postgres::PoolSettings {
-                    max_connections: 2,
-                    ..postgres::PoolSettings::default()
-                };
-                Open::Postgres(Pair {
-                    orders: postgres::connect(orders, &settings).await?,
-                    payments: postgres::connect(payments, &settings).await?,
-                })
-            }
+            Place::Servers([orders, payments]) => Open::Postgres(Pair {
+                orders: open_postgres(orders).await?,
+                payments: open_postgres(payments).await?,
+            }),
         });
         Ok(())
     }
@@ -109,6 +104,27 @@ impl Books {
             Open::Sqlite(pair) => deliver(&pair.orders, message).await,
             Open::Postgres(pair) => deliver(&pair.orders, message).await,
         }
+    }
+
+    /// Empties the outbox of orders, as if the broker had confirmed its events
+    /// and then lost them.
+    ///
+    /// # Errors
+    /// When there was nothing to lose.
+    pub async fn lose_outbox_of_orders(&self) -> Result<()> {
+        const LOSE: &str = "DELETE FROM gozon_outbox";
+        let lost = match self.open()? {
+            Open::Sqlite(pair) => {
+                let done = sqlx::query(LOSE).execute(pair.orders.writer()).await?;
+                done.rows_affected()
+            }
+            Open::Postgres(pair) => {
+                let done = sqlx::query(LOSE).execute(pair.orders.writer()).await?;
+                done.rows_affected()
+            }
+        };
+        ensure!(lost > 0, "the outbox was empty");
+        Ok(())
     }
 
     /// Waits until nothing is under way any more, then checks that no money was
@@ -150,6 +166,15 @@ impl Books {
     fn open(&self) -> Result<&Open> {
         self.open.as_ref().context("the shop was not started")
     }
+}
+
+async fn open_postgres((url, schema): &(String, Option<String>)) -> Result<Db<Postgres>> {
+    let settings = postgres::PoolSettings {
+        max_connections: 2,
+        schema: schema.clone(),
+        ..postgres::PoolSettings::default()
+    };
+    Ok(postgres::connect(url, &settings).await?)
 }
 
 async fn deliver<D: OutboxDatabase>(db: &Db<D>, message: NewMessage) -> Result<()> {

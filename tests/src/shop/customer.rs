@@ -87,6 +87,18 @@ impl Customer {
         Ok(order["id"].as_str().context("no id")?.parse()?)
     }
 
+    /// Places an order under an `Idempotency-Key` and returns its id, whatever
+    /// has become of it since.
+    ///
+    /// # Errors
+    /// When the answer is not 201, or none comes.
+    pub async fn order_keyed(&self, key: &str, amount: i64) -> Result<Uuid> {
+        let body = json!({ "amount": amount, "description": "a book" });
+        let keyed = self.client.with_header("idempotency-key", key);
+        let order = keyed.post("/orders", &body).await?.having(201)?.json()?;
+        Ok(order["id"].as_str().context("no id")?.parse()?)
+    }
+
     /// Looks at an order.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 mod books;
 mod customer;
 mod plan;
+mod traffic;
 
 use std::net::SocketAddr;
 
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 pub use self::books::{Books, Settled};
 pub use self::customer::Customer;
 pub use self::plan::{Mode, Plan, Service};
+pub use self::traffic::Traffic;
 
 use crate::http::Client;
 use crate::processes::{Process, Program};

@@ -36,6 +36,7 @@ pub struct Plan {
     instances: usize,
     amqp: Option<String>,
     databases: Option<[String; 2]>,
+    schemas: Option<[String; 2]>,
     environment: Vec<(String, String)>,
     failpoints: Vec<(Service, String)>,
 }
@@ -48,6 +49,7 @@ impl Plan {
             instances: 1,
             amqp: None,
             databases: None,
+            schemas: None,
             environment: Vec::new(),
             failpoints: Vec::new(),
         }
@@ -72,6 +74,13 @@ impl Plan {
     #[must_use]
     pub fn databases(mut self, orders: impl Into<String>, payments: impl Into<String>) -> Self {
         self.databases = Some([orders.into(), payments.into()]);
+        self
+    }
+
+    /// Schemas for orders and for payments, to share one database.
+    #[must_use]
+    pub fn schemas(mut self, orders: &str, payments: &str) -> Self {
+        self.schemas = Some([orders.to_owned(), payments.to_owned()]);
         self
     }
 
@@ -142,10 +151,17 @@ impl Plan {
             Some(databases) => databases.clone(),
             None => [postgres_database().await?, postgres_database().await?],
         };
+        let schemas = match &self.schemas {
+            Some([orders, payments]) => [Some(orders.clone()), Some(payments.clone())],
+            None => [None, None],
+        };
         let prefix = amqp_prefix();
         let mut shop = Shop {
             mode: self.mode,
-            books: Books::postgres(&orders_db, &payments_db),
+            books: Books::postgres([
+                (orders_db.clone(), schemas[0].clone()),
+                (payments_db.clone(), schemas[1].clone()),
+            ]),
             programs: Vec::new(),
             processes: Vec::new(),
             gateways: Vec::new(),
@@ -155,18 +171,31 @@ impl Plan {
         };
         for n in 0..self.instances {
             let [gateway, page, orders, payments] = addresses()?;
-            let service = |binary, service, address: SocketAddr, database: &str| {
-                let program = Program::named(binary)
-                    .env("GOZON_BIND", address.to_string())
-                    .env("DATABASE_URL", database)
-                    .env("AMQP_URL", &amqp)
-                    .env("GOZON_AMQP_PREFIX", &prefix)
-                    .ready_at(address);
-                self.with_settings(program, (n == 0).then_some(service))
-            };
-            let orders_program = service("gozon-orders", Service::Orders, orders, &orders_db);
-            let payments_program =
-                service("gozon-payments", Service::Payments, payments, &payments_db);
+            let service =
+                |binary, service, address: SocketAddr, database: &str, schema: &Option<String>| {
+                    let program = Program::named(binary)
+                        .env("GOZON_DB_SCHEMA", schema.clone().unwrap_or_default())
+                        .env("GOZON_BIND", address.to_string())
+                        .env("DATABASE_URL", database)
+                        .env("AMQP_URL", &amqp)
+                        .env("GOZON_AMQP_PREFIX", &prefix)
+                        .ready_at(address);
+                    self.with_settings(program, (n == 0).then_some(service))
+                };
+            let orders_program = service(
+                "gozon-orders",
+                Service::Orders,
+                orders,
+                &orders_db,
+                &schemas[0],
+            );
+            let payments_program = service(
+                "gozon-payments",
+                Service::Payments,
+                payments,
+                &payments_db,
+                &schemas[1],
+            );
             let gateway_program = Program::named("gozon-gateway")
                 .env("GOZON_BIND", gateway.to_string())
                 .env("GOZON_PAGE_BIND", page.to_string())

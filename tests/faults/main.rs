@@ -1,0 +1,15 @@
+//! What happens when something dies: nothing is lost, nothing is charged twice.
+
+mod crashes;
+mod restarts;
+mod servers;
+
+gozon_tests::for_both_modes! {
+    payments_dies_between_commit_and_acknowledgement = crate::crashes::payments_dies_between_commit_and_acknowledgement;
+    payments_dies_with_the_effect_uncommitted = crate::crashes::payments_dies_with_the_effect_uncommitted;
+    orders_dies_between_commit_and_publish = crate::crashes::orders_dies_between_commit_and_publish;
+    the_relay_dies_between_confirm_and_delete = crate::crashes::the_relay_dies_between_confirm_and_delete;
+    killed_at_any_moment_under_traffic = crate::restarts::killed_at_any_moment_under_traffic;
+    stopped_politely_under_traffic = crate::restarts::stopped_politely_under_traffic;
+    a_lost_event_is_asked_for_again = crate::restarts::a_lost_event_is_asked_for_again;
+}
