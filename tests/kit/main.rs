@@ -2,4 +2,5 @@
 
 mod clients;
 mod own_servers;
+mod processes;
 mod waiting;

@@ -1,5 +1,6 @@
 //! Waiting.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -7,10 +8,10 @@ use gozon_tests::eventually;
 
 #[tokio::test]
 async fn waiting_ends_with_the_first_answer() -> Result<()> {
-    let mut asked = 0;
+    let asked = AtomicU32::new(0);
 
     let answer = eventually(Duration::from_secs(5), "three", async || {
-        asked += 1;
+        let asked = asked.fetch_add(1, Ordering::Relaxed) + 1;
         ensure!(asked == 3, "only {asked}");
         Ok(asked)
     })
@@ -42,4 +43,16 @@ async fn waiting_for_a_probe_that_hangs_ends_too() {
         .unwrap_err();
 
     assert!(format!("{error:#}").contains("an answer"));
+}
+
+#[tokio::test]
+async fn a_spawned_task_can_wait_too() -> Result<()> {
+    let text = String::from("seen");
+
+    let waiting = tokio::spawn(async move {
+        eventually(Duration::from_secs(5), "it", async || Ok(text.len())).await
+    });
+
+    assert_eq!(waiting.await??, 4);
+    Ok(())
 }

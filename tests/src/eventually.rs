@@ -12,14 +12,17 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 ///
 /// An error means "not yet": write what is still missing into it, with
 /// `anyhow::ensure!(paid == 10, "{paid} of 10 are paid")`, because the last one
-/// becomes the test's message when time runs out.
+/// becomes the test's message when time runs out. The probe may not change
+/// variables around it; count in an atomic.
 ///
 /// # Errors
 /// When `bound` has passed without an `Ok`: `what` did not happen, and why.
-pub async fn eventually<T>(
+// Not `AsyncFnMut`, whose futures the compiler cannot yet prove to be `Send`:
+// waiting must be possible in spawned tasks too.
+pub async fn eventually<T, F: Future<Output = Result<T>>>(
     bound: Duration,
     what: &str,
-    mut probe: impl AsyncFnMut() -> Result<T>,
+    mut probe: impl FnMut() -> F,
 ) -> Result<T> {
     let end = Instant::now() + bound;
     let mut pause = SHORTEST_PAUSE;

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -146,10 +147,14 @@ impl Process {
             return Ok(());
         };
         let client = Client::at(address);
-        let child = &mut self.child;
+        let child = Mutex::new(&mut self.child);
         // An end is an answer too: there is no point in waiting any longer.
         let ended = eventually(READY_BOUND, "it becomes ready", async || {
-            if let Some(status) = child.try_wait()? {
+            let ended = child
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .try_wait()?;
+            if let Some(status) = ended {
                 return Ok(Some(status));
             }
             client.get("/readyz").await?.having(200)?;

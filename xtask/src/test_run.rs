@@ -141,7 +141,10 @@ fn with_environment<'a>(
         .env(POSTGRES_URL, postgres)
         .env(AMQP_URL, amqp)
         .env("GOZON_TEST_BIN_DIR", binaries()?)
-        .env("GOZON_TEST_LOG_DIR", logs);
+        .env("GOZON_TEST_LOG_DIR", logs)
+        // An error's chain says what went wrong; where a backtrace is wanted
+        // for panics, errors would bury it under theirs.
+        .env("RUST_LIB_BACKTRACE", "0");
     if let Some(provider) = servers.provider {
         command.env(Provider::VARIABLE, provider.to_string());
     }
