@@ -1,12 +1,13 @@
 //! What the relay holds in memory: one lane per ordering key (and one per
 //! message without a key), each with at most one message unconfirmed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use gozon_core::Envelope;
 use tokio::time::Instant;
 
+use super::lane::{Cause, Hold, Lane, Stage};
 use crate::store::Kept;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,88 +37,6 @@ pub(super) struct Message {
     pub(super) ticket: Ticket,
     /// Or why the row does not read as one.
     pub(super) envelope: Result<Envelope, String>,
-}
-
-/// Why a lane is held; decides when it is tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// Nacked or unknown: the end of the outage ends the wait.
-    Outage,
-    /// No queue for it.
-    Returned,
-    /// Refused for its own sake: only a person ends the wait.
-    Dead,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Being written into the table. Not tried again before that is done:
-    /// otherwise a late write could hold a key that flows again.
-    Writing,
-    Until(Instant),
-    Fetching,
-    /// Fetched; may be published, alone of its key.
-    Retrying,
-    /// Delivered; its followers are being made ready.
-    Releasing,
-}
-
-#[derive(Debug)]
-struct Hold {
-    seq: i64,
-    kind: String,
-    cause: Cause,
-    stage: Stage,
-    /// The last outcome was unknown. Published alone, so that a message which
-    /// closes its channel is recognised and takes nothing else down.
-    alone: bool,
-}
-
-#[derive(Debug)]
-struct Lane {
-    partition: i32,
-    waiting: BTreeMap<i64, Message>,
-    in_flight: bool,
-    /// Confirmed, not deleted yet.
-    deleting: u32,
-    hold: Option<Hold>,
-    /// More of this key may be in the table than a read takes.
-    saturated: bool,
-    /// The partition is being given up.
-    leaving: bool,
-}
-
-impl Lane {
-    fn new(partition: i32) -> Self {
-        Self {
-            partition,
-            waiting: BTreeMap::new(),
-            in_flight: false,
-            deleting: 0,
-            hold: None,
-            saturated: false,
-            leaving: false,
-        }
-    }
-
-    fn stage(&self) -> Option<Stage> {
-        self.hold.as_ref().map(|hold| hold.stage)
-    }
-
-    fn publishable(&self) -> bool {
-        let open = matches!(self.stage(), None | Some(Stage::Retrying));
-        open && !self.in_flight && !self.leaving && !self.waiting.is_empty()
-    }
-
-    /// Nothing of it is under way.
-    fn idle(&self) -> bool {
-        let writing = matches!(self.stage(), Some(Stage::Writing | Stage::Releasing));
-        !self.in_flight && self.deleting == 0 && !writing
-    }
-
-    fn done(&self) -> bool {
-        self.idle() && (self.leaving || (self.waiting.is_empty() && self.hold.is_none()))
-    }
 }
 
 /// Whether a message may be published now.

@@ -1,8 +1,11 @@
 mod backoff;
 mod engine;
 mod jobs;
+mod lane;
 mod lanes;
 mod outcomes;
+mod reports;
+mod starting;
 mod territory;
 
 use std::sync::Arc;

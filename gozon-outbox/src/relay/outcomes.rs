@@ -11,7 +11,8 @@ use tracing::{debug, error, info, warn};
 use super::backoff::pause;
 use super::engine::Engine;
 use super::jobs::Held;
-use super::lanes::{Cause, LaneId, Message, Ticket};
+use super::lane::Cause;
+use super::lanes::{LaneId, Message, Ticket};
 use crate::metrics;
 use crate::store::{Failure, Leases, Row, RowState};
 
@@ -89,7 +90,7 @@ impl Engine {
             }
         }
         if self.lanes.take_hungry() {
-            self.read_soon();
+            self.nudged = true;
         }
     }
 

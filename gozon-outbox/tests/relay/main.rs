@@ -1,9 +1,12 @@
 //! The relay under scripted failures, on SQLite.
 #![cfg(all(feature = "sqlite", feature = "conformance"))]
+// Helpers of tests fail as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod broker;
 mod failures;
 mod order;
+mod outage;
 mod sharing;
 
 use std::sync::Arc;

@@ -1,0 +1,89 @@
+//! One ordering key (or one message without a key) on its way.
+
+use std::collections::BTreeMap;
+
+use tokio::time::Instant;
+
+use super::lanes::Message;
+
+/// Why a lane is held; decides when it is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Nacked or unknown: the end of the outage ends the wait.
+    Outage,
+    /// No queue for it.
+    Returned,
+    /// Refused for its own sake: only a person ends the wait.
+    Dead,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Being written into the table. Not tried again before that is done:
+    /// otherwise a late write could hold a key that flows again.
+    Writing,
+    Until(Instant),
+    Fetching,
+    /// Fetched; may be published, alone of its key.
+    Retrying,
+    /// Delivered; its followers are being made ready.
+    Releasing,
+}
+
+#[derive(Debug)]
+pub(super) struct Hold {
+    pub(super) seq: i64,
+    pub(super) kind: String,
+    pub(super) cause: Cause,
+    pub(super) stage: Stage,
+    /// The last outcome was unknown. Published alone, so that a message which
+    /// closes its channel is recognised and takes nothing else down.
+    pub(super) alone: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) partition: i32,
+    pub(super) waiting: BTreeMap<i64, Message>,
+    pub(super) in_flight: bool,
+    /// Confirmed, not deleted yet.
+    pub(super) deleting: u32,
+    pub(super) hold: Option<Hold>,
+    /// More of this key may be in the table than a read takes.
+    pub(super) saturated: bool,
+    /// The partition is being given up.
+    pub(super) leaving: bool,
+}
+
+impl Lane {
+    pub(super) fn new(partition: i32) -> Self {
+        Self {
+            partition,
+            waiting: BTreeMap::new(),
+            in_flight: false,
+            deleting: 0,
+            hold: None,
+            saturated: false,
+            leaving: false,
+        }
+    }
+
+    pub(super) fn stage(&self) -> Option<Stage> {
+        self.hold.as_ref().map(|hold| hold.stage)
+    }
+
+    pub(super) fn publishable(&self) -> bool {
+        let open = matches!(self.stage(), None | Some(Stage::Retrying));
+        open && !self.in_flight && !self.leaving && !self.waiting.is_empty()
+    }
+
+    /// Nothing of it is under way.
+    pub(super) fn idle(&self) -> bool {
+        let writing = matches!(self.stage(), Some(Stage::Writing | Stage::Releasing));
+        !self.in_flight && self.deleting == 0 && !writing
+    }
+
+    pub(super) fn done(&self) -> bool {
+        self.idle() && (self.leaving || (self.waiting.is_empty() && self.hold.is_none()))
+    }
+}

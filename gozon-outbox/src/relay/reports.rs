@@ -1,0 +1,253 @@
+//! What the relay does when a job reports.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use gozon_core::{ErrorClass, Outcome};
+use gozon_sqlx::DbError;
+use tokio::task::{Id, JoinError};
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::RelayError;
+use super::backoff::pause;
+use super::engine::Engine;
+use super::jobs::{self, Done};
+use super::territory::Stage;
+use crate::metrics;
+use crate::store::{Kept, Leases, Row};
+
+impl Engine {
+    pub(super) fn finish(&mut self, done: Result<(Id, Done), JoinError>) -> Result<(), RelayError> {
+        let (id, done) = match done {
+            Ok(done) => done,
+            // A publisher that panics leaves its batch unknown, like a lost
+            // connection; everything else here is our own.
+            Err(lost) => match self.batches.remove(&lost.id()) {
+                Some(tickets) => {
+                    let reason = format!("the publisher failed: {lost}");
+                    let unknown = vec![Outcome::Unknown { reason }; tickets.len()];
+                    self.published(&tickets, unknown);
+                    return Ok(());
+                }
+                None => return Err(RelayError::TaskLost(lost.to_string())),
+            },
+        };
+        match done {
+            Done::Ticked(result) => {
+                self.running.tick = false;
+                if let Some(tick) = self.answer("renew its leases", result)? {
+                    self.ticked(&tick);
+                } else {
+                    self.next.tick = self.next.store;
+                }
+            }
+            Done::Read(limit, result) => {
+                self.running.read = false;
+                match self.answer("read the outbox", result)? {
+                    Some(rows) => self.was_read(limit, rows),
+                    None => self.nudged = true,
+                }
+            }
+            Done::Published(outcomes) => {
+                if let Some(tickets) = self.batches.remove(&id) {
+                    self.published(&tickets, outcomes);
+                }
+            }
+            Done::Deleted(deletes, result) => {
+                self.running.delete = false;
+                match self.answer("delete confirmed messages", result)? {
+                    Some(()) => self.deleted(deletes),
+                    None => self.todo.deletes.extend(deletes),
+                }
+            }
+            Done::Held(holds, leases, result) => {
+                self.running.books = false;
+                match self.answer("hold messages", result)? {
+                    Some(standing) => self.held(holds, &leases, &standing),
+                    None => self.todo.holds.extend(holds),
+                }
+            }
+            Done::Unheld(keys, result) => {
+                self.running.books = false;
+                if self.answer("release keys", result)?.is_some() {
+                    // Also of partitions that were lost: they are not ours to hold.
+                    for key in &keys {
+                        self.lanes.released(key);
+                    }
+                    self.nudged = true;
+                } else {
+                    self.todo.releases.extend(keys);
+                }
+            }
+            Done::Loaded(partitions, result) => {
+                self.running.books = false;
+                match self.answer("load held keys", result)? {
+                    Some(kept) => self.loaded(&partitions, &kept),
+                    None => self.unload(&partitions),
+                }
+            }
+            Done::Swept(result) => {
+                self.running.books = false;
+                self.answer("sweep held keys", result)?;
+            }
+            Done::Fetched(asked, result) => {
+                self.running.fetch = false;
+                let rows = self.answer("fetch held messages", result)?;
+                self.fetched(&asked, rows);
+            }
+            Done::Released(leases, result) => {
+                self.running.release = false;
+                let released = self.answer("release leases", result)?.is_some();
+                self.released(&leases, released);
+            }
+            Done::Promoted(result) => {
+                self.running.promote = false;
+                if self.answer("make delayed messages ready", result)? > Some(0) {
+                    self.nudged = true;
+                }
+            }
+            Done::Counted(result) => {
+                self.running.count = false;
+                if let Some(stats) = self.answer("count the outbox", result)? {
+                    metrics::stats(&stats);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sorts the answers of the database: `None` is an outage, which is waited
+    /// out; an error is what no repeat cures.
+    pub(super) fn answer<T>(
+        &mut self,
+        doing: &'static str,
+        result: Result<T, DbError>,
+    ) -> Result<Option<T>, RelayError> {
+        let source = match result {
+            Ok(answer) => {
+                if self.store_failures > 0 {
+                    info!(
+                        failures = self.store_failures,
+                        "the outbox's database answers again"
+                    );
+                    self.store_failures = 0;
+                }
+                return Ok(Some(answer));
+            }
+            Err(source) => source,
+        };
+        if source.class() != ErrorClass::Retry {
+            return Err(RelayError::Store { doing, source });
+        }
+        metrics::store_failure();
+        self.store_failures = self.store_failures.saturating_add(1);
+        if self.store_failures == 1 {
+            warn!(error = %source, "the relay cannot {doing}; it will try again");
+        } else {
+            debug!(error = %source, "the relay still cannot {doing}");
+        }
+        let wait = pause(
+            Duration::from_millis(50),
+            Duration::from_secs(2),
+            self.store_failures,
+            i64::from(self.store_failures),
+        );
+        self.next.store = Instant::now() + wait;
+        Ok(None)
+    }
+
+    pub(super) fn ticked(&mut self, tick: &jobs::Tick) {
+        let term = self.config.term;
+        // A tenth is left for clocks that run apart and for the publish itself.
+        let until = tick.asked + term - term / 10;
+        let (lost, new) = self.territory.update(&tick.leases, until);
+        for partition in &lost {
+            self.lanes.leave(*partition);
+        }
+        if !lost.is_empty() {
+            warn!(count = lost.len(), "partition leases lost");
+            metrics::lease_changes("lost", lost.len());
+        }
+        if new > 0 {
+            debug!(count = new, "partition leases acquired");
+            metrics::lease_changes("acquired", new);
+        }
+        if self.stopping.is_some() {
+            // What an acquisition brought that was under way when we stopped.
+            let fresh = self.territory.in_stage(Stage::New);
+            self.territory.set_stage(&fresh, Stage::Draining);
+            return;
+        }
+        let target = usize::try_from(tick.target).unwrap_or(usize::MAX);
+        let surplus = self.territory.surplus(target);
+        if !surplus.is_empty() {
+            debug!(count = surplus.len(), "partition leases to be shed");
+            metrics::lease_changes("shed", surplus.len());
+            self.give_up(&surplus);
+        }
+        if tick.leases.len() < target {
+            // Others are about to shed theirs; look again soon.
+            self.next.tick = Instant::now() + term / 10;
+        }
+        self.publish_territory();
+    }
+
+    pub(super) fn loaded(&mut self, partitions: &[i32], kept: &[Kept]) {
+        let now = Instant::now();
+        // Given up or lost while they were being loaded: not ours to hold.
+        let mut ours = self.territory.in_stage(Stage::Loading);
+        ours.retain(|partition| partitions.contains(partition));
+        for kept in kept.iter().filter(|kept| ours.contains(&kept.partition)) {
+            self.lanes.restore(kept, now);
+        }
+        self.territory.set_stage(&ours, Stage::Active);
+        self.nudged = true;
+        self.publish_territory();
+    }
+
+    pub(super) fn unload(&mut self, partitions: &[i32]) {
+        let mut ours = self.territory.in_stage(Stage::Loading);
+        ours.retain(|partition| partitions.contains(partition));
+        self.territory.set_stage(&ours, Stage::New);
+    }
+
+    pub(super) fn released(&mut self, leases: &Leases, released: bool) {
+        for lease in &leases.held {
+            if released {
+                self.territory.remove(lease.partition);
+            } else {
+                self.territory
+                    .set_stage(&[lease.partition], Stage::Draining);
+            }
+        }
+        self.publish_territory();
+    }
+
+    /// Tells appends of this process where messages without a key go fastest.
+    pub(super) fn publish_territory(&self) {
+        let active = self.territory.in_stage(Stage::Active);
+        metrics::owned_partitions(active.len());
+        self.local.set_owned(active);
+    }
+
+    pub(super) fn was_read(&mut self, limit: u32, rows: Vec<Row>) {
+        let found = rows.len();
+        self.poll = match found {
+            0 => (self.poll * 2).min(self.config.poll_max),
+            _ => self.config.poll_min,
+        };
+        self.next.poll = Instant::now() + self.poll;
+        let mut per_partition: HashMap<i32, u32> = HashMap::new();
+        for row in rows {
+            *per_partition.entry(row.partition).or_default() += 1;
+            self.take_in(row);
+        }
+        let capped = per_partition
+            .values()
+            .any(|count| *count >= self.config.read_per_partition);
+        if capped || found >= usize::try_from(limit).unwrap_or(usize::MAX) {
+            self.nudged = true;
+        }
+    }
+}
