@@ -17,10 +17,9 @@ pub(crate) fn ask(bind: SocketAddr, probe: Probe) -> io::Result<bool> {
     let mut stream = TcpStream::connect_timeout(&reachable(bind), TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    )?;
+    // In one write: a server may answer, and close, after the first.
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut line = [0; 12];
     stream.read_exact(&mut line)?;
     Ok(&line == b"HTTP/1.1 200")

@@ -8,6 +8,7 @@
 mod amqp;
 mod database;
 mod http;
+mod program;
 mod read;
 mod shop;
 mod telemetry;
@@ -16,7 +17,8 @@ mod value;
 pub use amqp::AmqpSettings;
 pub use database::{DatabaseSettings, DatabaseUrl};
 pub use http::HttpSettings;
-pub use read::{Invocation, Probe, Service, SettingsError, Stop, parse, parse_from};
+pub use program::{Invocation, Probe, Service, SettingsError, Stop};
+pub use read::{parse, parse_from};
 pub use shop::{Currency, ShopSettings};
 pub use telemetry::{LogFormat, TelemetrySettings};
 pub use value::{Secret, duration};
