@@ -83,6 +83,7 @@ impl Config {
     /// # Errors
     /// Names the variable and the mend.
     pub fn validate(&self) -> Result<(), SettingsError> {
+        self.http.validate()?;
         let limits = &self.limits;
         let worst = limits.body_timeout + limits.queue_timeout + limits.response_timeout;
         if worst >= self.http.request_timeout {
@@ -190,6 +191,12 @@ mod tests {
         assert_eq!(
             config.validate().unwrap_err().variable(),
             "GOZON_REQUEST_TIMEOUT"
+        );
+
+        let config = read(&[("GOZON_SHUTDOWN_DELAY", "9s")]).unwrap();
+        assert_eq!(
+            config.validate().unwrap_err().variable(),
+            "GOZON_SHUTDOWN_DELAY"
         );
     }
 }

@@ -114,8 +114,6 @@ impl Gateway {
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         let http = self.config.http.clone();
-        // A drain that takes all its time is still an orderly end.
-        let drain = http.shutdown_delay + http.drain_timeout + LAST;
         let state = AppState::new(
             &self.config,
             &self.resolver,
@@ -151,7 +149,7 @@ impl Gateway {
                 );
             }
         }
-        tasks.run(drain).await
+        tasks.run(http.drain_timeout).await
     }
 }
 

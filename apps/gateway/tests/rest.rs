@@ -512,3 +512,43 @@ async fn a_body_that_does_not_end_is_given_up() {
     assert_eq!(service.seen(), 0);
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn unusual_requests_follow_the_same_rules() {
+    let service = Service::start().await;
+    let mut config = config(service.addr, service.addr);
+    config.pass_orders_bind = Some(support::free());
+    let gateway = Running::start(config).await;
+    let raw = async |addr: SocketAddr, head: &str| {
+        let mut client = RawClient::connect(addr).await;
+        client
+            .write(format!(
+                "{head}\r\nHost: a\r\nX_User_Id: mallory\r\nConnection: close\r\n\r\n"
+            ))
+            .await;
+        String::from_utf8(client.closed().await).unwrap()
+    };
+
+    for addr in [gateway.api, gateway.orders.unwrap()] {
+        let absolute = raw(addr, "GET http://evil.example/orders HTTP/1.1").await;
+        assert!(
+            absolute.starts_with("HTTP/1.1 200") && absolute.contains(r#""target":"/orders""#),
+            "{absolute}"
+        );
+        let old = raw(addr, "GET /orders HTTP/1.0").await;
+        assert!(
+            old.starts_with("HTTP/1.0 200") && !old.contains("mallory"),
+            "{old}"
+        );
+        let head = raw(addr, "HEAD /orders HTTP/1.1").await;
+        assert!(
+            head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"),
+            "{head}"
+        );
+        for odd in ["CONNECT a:80 HTTP/1.1", "OPTIONS * HTTP/1.1"] {
+            let answer = raw(addr, odd).await;
+            assert!(answer.starts_with("HTTP/1.1 4"), "{odd}: {answer}");
+        }
+    }
+    gateway.stop().await;
+}
