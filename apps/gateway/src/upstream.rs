@@ -1,22 +1,22 @@
 //! One service behind the gateway: its instances, its connections, its limits.
 
 mod addresses;
+mod lost;
 mod resolver;
+mod url;
 
 use std::collections::VecDeque;
-use std::error::Error;
 use std::net::SocketAddr;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
+use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::TokioTimer;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{timeout, timeout_at};
@@ -29,7 +29,9 @@ use crate::limits::{Limits, places};
 use crate::metrics;
 
 use addresses::Addresses;
+use lost::{Lost, describe, may_repeat};
 pub use resolver::{Resolver, SystemResolver};
+pub use url::{UpstreamUrl, UpstreamUrlError};
 
 /// How often one request may be begun anew after it was lost on the way.
 const REPEATS: usize = 1;
@@ -39,8 +41,6 @@ const REPEATS: usize = 1;
 const ASK_TIMEOUT: Duration = Duration::from_millis(1_800);
 /// The longest answer to a question of our own, in bytes.
 const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A service that the gateway speaks for.
 pub(crate) struct Upstream {
@@ -270,101 +270,6 @@ impl UpstreamError {
     }
 }
 
-/// What a failure says about the request's fate.
-enum Lost {
-    NotConnected,
-    NotSent,
-    Unknown,
-}
-
-impl Lost {
-    fn of(error: &ClientError) -> Self {
-        if error.is_connect() {
-            return Self::NotConnected;
-        }
-        // hyper cancels, or finds the connection closed, only before the first
-        // byte of the request is written; the request is then still whole.
-        let unsent = error
-            .source()
-            .and_then(|source| source.downcast_ref::<hyper::Error>())
-            .is_some_and(|source| source.is_canceled() || source.is_closed());
-        if unsent { Self::NotSent } else { Self::Unknown }
-    }
-}
-
-/// Whether sending the request twice has the effect of sending it once: by the
-/// method's definition ([RFC 9110, 9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2))
-/// or by the key that our services honour.
-fn may_repeat(request: &Outgoing) -> bool {
-    request.method.is_idempotent() || request.headers.contains_key(IDEMPOTENCY_KEY)
-}
-
-fn describe(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
-}
-
-/// Where a service is found: `http://host:port`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UpstreamUrl {
-    host: String,
-    port: u16,
-    host_header: HeaderValue,
-}
-
-impl FromStr for UpstreamUrl {
-    type Err = UpstreamUrlError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let uri: Uri = text.parse().map_err(|_| UpstreamUrlError)?;
-        let authority = uri.authority().ok_or(UpstreamUrlError)?;
-        let plain = uri.scheme_str() == Some("http")
-            && uri.path_and_query().is_none_or(|path| path == "/")
-            && !authority.as_str().contains('@')
-            && !authority.host().is_empty();
-        if !plain {
-            return Err(UpstreamUrlError);
-        }
-        Ok(Self {
-            host: authority.host().to_owned(),
-            port: authority.port_u16().unwrap_or(80),
-            host_header: HeaderValue::from_str(authority.as_str()).map_err(|_| UpstreamUrlError)?,
-        })
-    }
-}
-
-impl std::fmt::Display for UpstreamUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "http://{}:{}", self.host, self.port)
-    }
-}
-
-impl From<SocketAddr> for UpstreamUrl {
-    fn from(addr: SocketAddr) -> Self {
-        let host = match addr {
-            SocketAddr::V4(addr) => addr.ip().to_string(),
-            SocketAddr::V6(addr) => format!("[{}]", addr.ip()),
-        };
-        let host_header = HeaderValue::from_maybe_shared(Bytes::from(addr.to_string()))
-            .unwrap_or(HeaderValue::from_static("localhost"));
-        Self {
-            host,
-            port: addr.port(),
-            host_header,
-        }
-    }
-}
-
-/// The text is not the address of a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected http://host:port, without a path")]
-pub struct UpstreamUrlError;
-
 /// Runs hyper's connection tasks where the gateway can wait for their end.
 #[derive(Clone)]
 struct TrackedExecutor(TaskTracker);
@@ -375,33 +280,5 @@ where
 {
     fn execute(&self, task: F) {
         self.0.spawn(task);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_of_a_service_is_host_and_port() {
-        for good in [
-            "http://127.0.0.1:8001",
-            "http://orders:8001/",
-            "http://[::1]:8001",
-        ] {
-            let url: UpstreamUrl = good.parse().unwrap();
-            assert_eq!(url.to_string(), good.trim_end_matches('/'));
-        }
-        for bad in [
-            "",
-            "orders",
-            "orders:8001",
-            "https://orders:8001",
-            "http://orders/api",
-            "http://u:p@orders",
-            "http://:80",
-        ] {
-            assert_eq!(bad.parse::<UpstreamUrl>(), Err(UpstreamUrlError), "{bad}");
-        }
     }
 }
