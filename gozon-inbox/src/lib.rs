@@ -100,6 +100,10 @@ pub use store::{DeadLetter, InboxStats};
 
 #[cfg(test)]
 #[cfg(all(feature = "sqlite", feature = "conformance"))]
+mod outages;
+
+#[cfg(test)]
+#[cfg(all(feature = "sqlite", feature = "conformance"))]
 mod on_sqlite {
     use gozon_sqlx::sqlite::{PoolSettings, open};
 

@@ -34,7 +34,8 @@ pub struct Mark {
 }
 
 impl Mark {
-    pub(crate) fn read(state: &str, attempts: i64) -> Self {
+    /// Reads what stands in the table.
+    pub fn read(state: &str, attempts: i64) -> Self {
         let state = State::parse(state).unwrap();
         Self { state, attempts }
     }
