@@ -59,7 +59,7 @@ pub struct Config {
     pub payments_url: UpstreamUrl,
 
     /// Pages that may open a WebSocket, besides those on the gateway's own
-    /// host: origins such as https://shop.example, separated by commas.
+    /// host: origins such as `https://shop.example`, separated by commas.
     #[arg(
         long,
         env = "GOZON_ALLOWED_ORIGINS",
