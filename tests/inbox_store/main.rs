@@ -1,5 +1,8 @@
 //! The inbox's rules on PostgreSQL.
 
+// A failure here is a failed test.
+#![allow(clippy::unwrap_used)]
+
 use std::time::Duration;
 
 use gozon_sqlx::postgres::{PoolSettings, connect};
