@@ -3,6 +3,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use tokio::runtime::Handle;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -20,6 +21,7 @@ pub struct Tasks {
     shutdown: CancellationToken,
     running: JoinSet<anyhow::Result<()>>,
     names: HashMap<Id, &'static str>,
+    runtime: Option<Handle>,
 }
 
 impl Tasks {
@@ -30,6 +32,17 @@ impl Tasks {
             shutdown,
             running: JoinSet::new(),
             names: HashMap::new(),
+            runtime: None,
+        }
+    }
+
+    /// Runs the tasks on this runtime instead of the current one: a process with
+    /// several services gives each its own, see [`crate::telemetry`].
+    #[must_use]
+    pub fn on(self, runtime: Handle) -> Self {
+        Self {
+            runtime: Some(runtime),
+            ..self
         }
     }
 
@@ -45,7 +58,10 @@ impl Tasks {
         E: Into<anyhow::Error> + 'static,
     {
         let task = telemetry::scope(self.service, async move { task.await.map_err(Into::into) });
-        let handle = self.running.spawn(task);
+        let handle = match &self.runtime {
+            Some(runtime) => self.running.spawn_on(task, runtime),
+            None => self.running.spawn(task),
+        };
         self.names.insert(handle.id(), name);
     }
 

@@ -12,9 +12,10 @@ use gozon_orders::{OrdersService, OrdersSettings};
 use gozon_payments::{PaymentsService, PaymentsSettings};
 use gozon_service::drain::Drain;
 use gozon_service::settings::{HttpSettings, SettingsError};
-use gozon_service::{Health, Tasks, serve};
+use gozon_service::{Health, Tasks, serve, telemetry};
 use gozon_sqlx::{Db, Sqlite};
 use tokio::net::TcpListener;
+use tokio::runtime::{Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use crate::banner::banner;
@@ -111,10 +112,17 @@ impl Shop {
         // answered everyone. WebSockets hear of the end at once.
         let behind = CancellationToken::new();
         let drain = Drain::new(behind.clone());
-        let mut tasks = Tasks::new("gozon", shutdown.clone());
+        let (orders_crew, payments_crew) = (Crew::of("orders")?, Crew::of("payments")?);
+        let mut orders_tasks = orders_crew.tasks(&shutdown);
+        let mut payments_tasks = payments_crew.tasks(&shutdown);
         let (publisher, subscriber) = (Arc::new(bus.clone()), Arc::new(bus.clone()));
-        orders.spawn(&mut tasks, &drain, publisher.clone(), subscriber.clone());
-        payments.spawn(&mut tasks, &drain, publisher, subscriber);
+        orders.spawn(
+            &mut orders_tasks,
+            &drain,
+            publisher.clone(),
+            subscriber.clone(),
+        );
+        payments.spawn(&mut payments_tasks, &drain, publisher, subscriber);
 
         let http = &self.config.http;
         let health = || Health::new(behind.clone());
@@ -122,21 +130,25 @@ impl Shop {
         let payments_app = payments.app(http, health());
         let banner = self.banner();
         let drain_timeout = http.drain_timeout;
-        for (name, service, door, app) in [
-            ("orders http", "orders", self.orders, orders_app),
-            ("payments http", "payments", self.payments, payments_app),
+        for (tasks, service, door, app) in [
+            (&mut orders_tasks, "orders", self.orders, orders_app),
+            (&mut payments_tasks, "payments", self.payments, payments_app),
         ] {
             let (http, door_closes) = (http.clone(), drain.doors.token());
             let serving = serve_door(service, door, app, http, door_closes);
-            tasks.spawn(name, drain.doors.track(serving));
+            tasks.spawn("http", drain.doors.track(serving));
         }
+        let mut tasks = Tasks::new("gozon", shutdown.clone());
         let gateway = then_cancel(self.gateway.run(shutdown.clone()), behind);
         tasks.spawn("gateway", gateway);
+        // The drain of the gateway, then as long again for what is behind it.
+        let bound = drain_timeout.saturating_mul(2);
+        tasks.spawn("orders", orders_tasks.run(bound));
+        tasks.spawn("payments", payments_tasks.run(bound));
         ready(&banner);
 
         let draining = tokio::spawn(drain.run());
-        // The drain of the gateway, then as long again for what is behind it.
-        let result = tasks.run(drain_timeout.saturating_mul(2)).await;
+        let result = tasks.run(bound).await;
         draining.abort();
         bus.close();
         close(orders_db, payments_db).await;
@@ -166,6 +178,45 @@ impl Shop {
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let shop = Shop::bind(config).await?;
     shop.run(shutdown, |banner| println!("{banner}")).await
+}
+
+/// The threads that one service works on. They carry its name, so that what a
+/// library measures on a task of its own is the service's too.
+struct Crew {
+    service: &'static str,
+    /// `None` once it was told to go.
+    runtime: Option<Runtime>,
+    handle: Handle,
+}
+
+impl Crew {
+    fn of(service: &'static str) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            // Two services and a gateway share the machine.
+            .worker_threads(1)
+            .thread_name(service)
+            .on_thread_start(move || telemetry::on_thread(service))
+            .enable_all()
+            .build()?;
+        Ok(Self {
+            service,
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
+        })
+    }
+
+    fn tasks(&self, shutdown: &CancellationToken) -> Tasks {
+        Tasks::new(self.service, shutdown.clone()).on(self.handle.clone())
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        // A runtime that is simply dropped would block this thread.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Door {
