@@ -104,15 +104,21 @@ pub(crate) fn random_transfer(dice: &mut Dice, base: u128) -> Transfer {
     let mut own = Dice(u64::from(number) * 7_919 + 1);
     let dice = if dice.below(10) == 0 { dice } else { &mut own };
     let usd = Asset::new("USD").unwrap();
-    let asset = |n: u128| if n >= 6 { usd.clone() } else { rub() };
-    let pick = |dice: &mut Dice| u128::from(1 + dice.below(8));
-    let (from, to) = (pick(dice), pick(dice));
-    let amount = i64::from(dice.below(160)) - 5;
-    let amount = if dice.below(40) == 0 {
-        i64::MAX - amount.abs()
-    } else {
-        amount
+    let mistaken = dice.below(20) == 0;
+    let asset = |n: u128| {
+        if n >= 6 || mistaken {
+            usd.clone()
+        } else {
+            rub()
+        }
     };
+    let pick = |dice: &mut Dice| u128::from(1 + dice.below(8));
+    let (mut from, mut to) = (pick(dice), pick(dice));
+    let mut amount = i64::from(dice.below(160)) - 5;
+    if dice.below(60) == 0 {
+        // One of these fits into the accounts without limits, two do not.
+        (from, to, amount) = (1, 5, i64::MAX / 2 + 10);
+    }
     let transfer = Transfer::new(id(base + u128::from(number)), "program")
         .debit(account(base + from), &asset(from), amount)
         .credit(account(base + to), &asset(to), amount);

@@ -1,13 +1,21 @@
 //! What decides whether money moves, without any I/O.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod changes;
+mod form;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
 
 use time::{Duration, OffsetDateTime};
 
 use crate::{
-    Account, AccountId, Balance, Leg, Limits, PostError, Posted, RequestHash, Side, Transfer,
-    TransferId,
+    Account, AccountId, Leg, Limits, PostError, Posted, RequestHash, Side, Transfer, TransferId,
 };
+
+pub use changes::{AccountRow, Changes, Decision, EntryRow, Recorded, TransferRow};
+use form::check_form;
+pub(crate) use form::{check_text, imbalance};
 
 /// The rules of the ledger, without any I/O: what is known (the accounts, and
 /// which transfer ids are taken) and what follows for a batch of transfers.
@@ -17,91 +25,6 @@ use crate::{
 pub struct Book {
     accounts: HashMap<AccountId, Account>,
     recorded: HashMap<TransferId, Recorded>,
-}
-
-/// A transfer that stands in the books.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
-    /// What was asked for; its legs in the order of their account ids.
-    pub transfer: Transfer,
-    /// The hash that was stored with it.
-    pub request_hash: RequestHash,
-    /// When it was recorded.
-    pub recorded_at: OffsetDateTime,
-    /// What each of its accounts held right after it.
-    pub balances: Vec<(AccountId, Balance)>,
-}
-
-/// What becomes of a batch.
-#[derive(Debug)]
-pub struct Decision {
-    /// One per transfer, in order.
-    pub outcomes: Vec<Result<Posted, PostError>>,
-    /// What must be written, all of it or nothing.
-    pub changes: Changes,
-}
-
-/// What a batch writes.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Changes {
-    /// New transfers, sorted by id: two batches that bring the same new ids
-    /// meet them in the same order and cannot deadlock on them.
-    pub transfers: Vec<TransferRow>,
-    /// New entries.
-    pub entries: Vec<EntryRow>,
-    /// Changed accounts, sorted by id.
-    pub accounts: Vec<AccountRow>,
-}
-
-/// A new transfer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TransferRow {
-    /// Its id.
-    pub id: TransferId,
-    /// Its code.
-    pub code: String,
-    /// Its reference.
-    pub reference: String,
-    /// Its metadata.
-    pub metadata: String,
-    /// The hash of the request.
-    pub request_hash: RequestHash,
-    /// When.
-    pub recorded_at: OffsetDateTime,
-}
-
-/// A new entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EntryRow {
-    /// Whose.
-    pub account: AccountId,
-    /// The account's version that it makes.
-    pub version: i64,
-    /// By which transfer.
-    pub transfer: TransferId,
-    /// In the account's normal direction.
-    pub amount: i64,
-    /// What the account then holds.
-    pub balance: i64,
-    /// When.
-    pub recorded_at: OffsetDateTime,
-}
-
-/// An account's new counters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountRow {
-    /// Which.
-    pub id: AccountId,
-    /// The version that was loaded; if the row has another one, an update was lost.
-    pub previous_version: i64,
-    /// The new version.
-    pub version: i64,
-    /// The new sum of debits.
-    pub debits: i64,
-    /// The new sum of credits.
-    pub credits: i64,
-    /// When the last entry was recorded.
-    pub changed_at: OffsetDateTime,
 }
 
 impl Book {
@@ -319,69 +242,4 @@ impl Leg {
             -self.amount
         }
     }
-}
-
-/// All that can be said without knowing the accounts.
-fn check_form(transfer: &Transfer, limits: &Limits) -> Result<(), PostError> {
-    check_text("code", &transfer.code, 1, Limits::CODE_BYTES)?;
-    check_text("reference", &transfer.reference, 0, Limits::REFERENCE_BYTES)?;
-    check_text("metadata", &transfer.metadata, 0, limits.max_metadata_bytes)?;
-    if transfer.legs.len() < 2 || transfer.legs.len() > limits.max_legs {
-        return Err(PostError::LegCount {
-            legs: transfer.legs.len(),
-            limit: limits.max_legs,
-        });
-    }
-    let mut seen = HashSet::with_capacity(transfer.legs.len());
-    for leg in &transfer.legs {
-        if leg.amount <= 0 {
-            return Err(PostError::NonPositiveAmount {
-                account: leg.account,
-                amount: leg.amount,
-            });
-        }
-        if !seen.insert(leg.account) {
-            return Err(PostError::SameAccount {
-                account: leg.account,
-            });
-        }
-    }
-    match imbalance(&transfer.legs) {
-        None => Ok(()),
-        Some((asset, debits, credits)) => Err(PostError::Unbalanced {
-            asset: asset.clone(),
-            debits,
-            credits,
-        }),
-    }
-}
-
-/// The first asset, by name, whose debits and credits differ, with both sums.
-pub(crate) fn imbalance(legs: &[Leg]) -> Option<(&crate::Asset, i128, i128)> {
-    let mut sums: BTreeMap<&crate::Asset, (i128, i128)> = BTreeMap::new();
-    for leg in legs {
-        let (debits, credits) = sums.entry(&leg.asset).or_default();
-        // Cannot overflow: 2^63 legs of 2^63 each would still fit.
-        match leg.side {
-            Side::Debit => *debits += i128::from(leg.amount),
-            Side::Credit => *credits += i128::from(leg.amount),
-        }
-    }
-    sums.into_iter()
-        .find(|(_, (debits, credits))| debits != credits)
-        .map(|(asset, (debits, credits))| (asset, debits, credits))
-}
-
-/// NUL is refused because PostgreSQL cannot store it: one such text would fail
-/// the whole batch in the database.
-pub(crate) fn check_text(
-    field: &'static str,
-    text: &str,
-    min: usize,
-    max: usize,
-) -> Result<(), PostError> {
-    if (min..=max).contains(&text.len()) && !text.contains('\0') {
-        return Ok(());
-    }
-    Err(PostError::InvalidText { field, min, max })
 }
