@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, Request, Response, StatusCode};
 use axum::response::IntoResponse;
@@ -78,7 +79,7 @@ pub async fn serve(
             () = &mut accept_until => break,
             next = next => next,
         };
-        let (Ok(permit), Ok((stream, _))) = (
+        let (Ok(permit), Ok((stream, peer))) = (
             permit,
             accepted.inspect_err(|error| {
                 warn!(%error, "a connection could not be accepted");
@@ -93,7 +94,14 @@ pub async fn serve(
             let framing = Arc::clone(&framing);
             Connection::new(no_delay(stream), service, permit, open.token(), framing)
         };
-        let answering = answer(connection, framing, app.clone(), settings, finish.clone());
+        let answering = answer(
+            connection,
+            peer,
+            framing,
+            app.clone(),
+            settings,
+            finish.clone(),
+        );
         open.spawn(cut.clone().run_until_cancelled_owned(answering));
     }
 
@@ -133,12 +141,15 @@ fn no_delay(stream: TcpStream) -> TcpStream {
 /// Not an `async fn`: the future must not borrow the settings.
 fn answer(
     stream: Connection,
+    peer: SocketAddr,
     framing: Arc<Framing>,
     app: Router,
     settings: &HttpSettings,
     finish: CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<> {
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        // A gateway says it to those behind it.
+        request.extensions_mut().insert(ConnectInfo(peer));
         let (app, framing) = (app.clone(), Arc::clone(&framing));
         async move { Ok::<_, Infallible>(respond(app, &framing, request).await) }
     });
