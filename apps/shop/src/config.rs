@@ -6,6 +6,8 @@ use gozon_gateway::Limits;
 use gozon_service::settings::{HttpSettings, Settings, ShopSettings, TelemetrySettings, duration};
 
 /// Everything that can be set for the embedded shop.
+// The texts are what `--help` prints, where a bare URL is the readable form.
+#[allow(rustdoc::bare_urls)]
 #[derive(Debug, Clone, clap::Args)]
 pub struct Config {
     /// How the gateway serves; `http.bind` is the API's address.
