@@ -18,7 +18,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
 
 
 FROM debian:trixie-slim AS base
-RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent \
+RUN groupadd --system --gid 10001 gozon \
+    && useradd --system --uid 10001 --gid gozon --no-create-home --home-dir /nonexistent \
       --shell /usr/sbin/nologin gozon \
     && install -d -o gozon -g gozon /data
 USER gozon
@@ -55,7 +56,8 @@ ENTRYPOINT ["gozon-payments"]
 # `docker build .` builds it.
 FROM base AS shop
 COPY --from=build /binaries/gozon /usr/local/bin/
-ENV GOZON_BIND=0.0.0.0:8000 GOZON_PAGE_BIND=0.0.0.0:8080 GOZON_DATA_DIR=/data
+ENV GOZON_BIND=0.0.0.0:8000 GOZON_PAGE_BIND=0.0.0.0:8080 \
+    GOZON_ORDERS_BIND=0.0.0.0:8001 GOZON_PAYMENTS_BIND=0.0.0.0:8002 GOZON_DATA_DIR=/data
 VOLUME /data
 EXPOSE 8000 8001 8002 8080
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=6 CMD ["gozon", "healthcheck"]
