@@ -85,7 +85,7 @@ impl<D: Probe> Bench<D> {
         self.inbox.store()
     }
 
-    /// The mark of [`CONSUMER`].
+    /// The mark of `CONSUMER`.
     pub async fn mark(&self, message: &Envelope) -> Option<Mark> {
         D::mark(&self.db, CONSUMER, message.id).await
     }
