@@ -66,8 +66,8 @@
 //! statements as one, so a *hot* account, which every transfer touches, costs
 //! what a cold one costs: batch.
 //!
-//! For hosts that give each service a database role of its own: the ledger only
-//! ever inserts and selects transfers and entries; grant no more.
+//! Where a service has a database role of its own: the ledger only ever inserts
+//! and selects transfers and entries; grant no more on those two tables.
 
 mod account;
 mod asset;
@@ -85,6 +85,8 @@ pub mod rules;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod store;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod stored;
 mod transfer;
 mod verify;
 

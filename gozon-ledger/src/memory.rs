@@ -13,7 +13,7 @@ use crate::ledger::check_new;
 use crate::rules::{Book, Changes, Decision, EntryRow, Recorded};
 use crate::store::{AssetTotals, AuditEntry, Stray};
 use crate::{
-    Account, AccountId, Balance, Books, Entry, LedgerConfig, LedgerError, NewAccount, Opening,
+    Account, AccountId, Balance, Books, Entry, LedgerConfig, LedgerError, Leg, NewAccount, Opening,
     Outcomes, Report, RequestHash, Transfer, TransferId,
 };
 
@@ -338,7 +338,7 @@ fn audit(state: &State, max_findings: usize) -> Report {
             .filter_map(|entry| {
                 let account = state.accounts.get(&entry.account)?;
                 let asset = account.asset.clone();
-                Some(crate::store::leg_of(
+                Some(Leg::of_entry(
                     entry.account,
                     account.normal,
                     asset,

@@ -54,6 +54,23 @@ pub struct Leg {
     pub amount: i64,
 }
 
+impl Leg {
+    /// The leg that made an entry of `amount`, in the account's normal direction.
+    pub fn of_entry(account: AccountId, normal: Side, asset: Asset, amount: i64) -> Self {
+        Self {
+            account,
+            side: if amount > 0 {
+                normal
+            } else {
+                normal.opposite()
+            },
+            asset,
+            // Only a forged amount can saturate; its hash then does not match.
+            amount: amount.saturating_abs(),
+        }
+    }
+}
+
 impl Transfer {
     /// A transfer without legs; add at least two.
     pub fn new(id: TransferId, code: impl Into<String>) -> Self {

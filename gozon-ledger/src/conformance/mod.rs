@@ -1,6 +1,6 @@
 //! The suite that every store must pass: one named rule per promise.
 //!
-//! ```ignore
+//! ```text
 //! gozon_ledger::ledger_conformance!(fresh); // async fn fresh(Arc<dyn Clock>) -> Box<dyn Subject>
 //! ```
 //!

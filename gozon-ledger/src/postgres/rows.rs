@@ -5,11 +5,9 @@ use uuid::Uuid;
 
 use crate::account::posted;
 use crate::rules::Recorded;
-use crate::store::{
-    AccountIdentity, AuditEntry, Stray, TransferLine, check_status, collect, leg_of, stored_asset,
-    stored_hash, stored_side,
-};
-use crate::{Account, AccountId, Balance, Entry, LedgerError, TransferId};
+use crate::store::{AccountIdentity, AuditEntry, Stray};
+use crate::stored::{TransferLine, check_status, collect, stored_asset, stored_hash, stored_side};
+use crate::{Account, AccountId, Balance, Entry, LedgerError, Leg, TransferId};
 
 pub(super) fn open_account(row: &PgRow) -> Result<Account, LedgerError> {
     check_status(account_id(row, "id")?, row.try_get("status")?)?;
@@ -56,7 +54,7 @@ fn transfer_line(row: &PgRow) -> Result<TransferLine, LedgerError> {
     let leg = match row.try_get::<Option<Uuid>, _>("account_id")? {
         None => None,
         Some(account) => Some((
-            leg_of(
+            Leg::of_entry(
                 AccountId(account),
                 stored_side(row.try_get("normal_side")?)?,
                 stored_asset(row.try_get("asset")?)?,

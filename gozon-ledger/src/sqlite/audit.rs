@@ -2,7 +2,8 @@ use sqlx::{Row, SqliteConnection};
 
 use super::rows;
 use crate::rules::Recorded;
-use crate::store::{AssetTotals, AuditEntry, EntryRange, Stray, stored_asset};
+use crate::store::{AssetTotals, AuditEntry, EntryRange, Stray};
+use crate::stored::stored_asset;
 use crate::{Account, AccountId, LedgerError, TransferId};
 
 const ACCOUNTS: &str = include_str!("sql/audit_accounts.sql");

@@ -16,8 +16,8 @@ use uuid::Uuid;
 use crate::rules::{Changes, Recorded};
 use crate::store::{
     AccountIdentity, AssetTotals, AuditEntry, EntryRange, LedgerDatabase, LedgerStore, Stray,
-    check_updated,
 };
+use crate::stored::check_updated;
 use crate::{Account, AccountId, Balance, Entry, LedgerError, NewAccount, TransferId};
 
 const OPEN_ACCOUNT: &str = include_str!("sql/open_account.sql");
