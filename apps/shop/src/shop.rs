@@ -70,6 +70,11 @@ impl Shop {
         })
     }
 
+    /// Where the API listens.
+    pub fn api_addr(&self) -> SocketAddr {
+        self.gateway.api_addr()
+    }
+
     /// Where everything is, for people.
     pub fn banner(&self) -> String {
         let data: &Path = &self.config.data_dir;
