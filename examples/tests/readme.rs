@@ -1,0 +1,18 @@
+//! README.md shows code that compiles and runs.
+
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn the_code_in_the_readme_is_that_of_the_example() {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(own.join("../README.md")).unwrap();
+    let example = fs::read_to_string(own.join("examples/readme.rs")).unwrap();
+
+    let (_, shown) = readme.split_once("```rust\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let (_, quoted) = example.split_once("is quoted in README.md.\n").unwrap();
+    let (quoted, _) = quoted.split_once("// End of what is quoted.").unwrap();
+
+    assert_eq!(shown, quoted);
+}
