@@ -48,7 +48,11 @@ impl From<Refusal> for Problem {
             Refusal::TooLarge { .. } => Self::new(Code::BodyTooLarge, detail),
             Refusal::SlowRequest => Self::new(Code::TimedOut, detail),
             Refusal::UnreadableBody => Self::new(Code::MalformedBody, detail),
-            Refusal::ForeignOrigin => Self::new(Code::OriginRefused, detail),
+            Refusal::ForeignOrigin => Self::header(
+                Code::OriginRefused,
+                "Origin",
+                "names a page that may not open a WebSocket here",
+            ),
             Refusal::TooManySockets => Self::new(Code::Unavailable, detail).with_retry_after(soon),
             Refusal::Identity(problem) => problem,
             Refusal::WrongProtocol => Self::new(Code::BadGateway, detail),

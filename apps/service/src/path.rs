@@ -13,7 +13,10 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let malformed = || Problem::new(Code::MalformedId, "the id in the path is not a UUID");
+        let malformed = || {
+            Problem::new(Code::MalformedId, "the id in the path is not a UUID")
+                .with_parameter("id", "must be a UUID with hyphens")
+        };
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| malformed())?;

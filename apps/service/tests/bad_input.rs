@@ -272,10 +272,10 @@ async fn only_json_is_read() {
                 .headers_mut()
                 .insert("content-type", media_type.parse().unwrap());
         }
-        let (status, code, _) = refusal(request).await;
+        let (status, code, place) = refusal(request).await;
         assert_eq!(
-            (status, code.as_str()),
-            (415, "unsupported_media_type"),
+            (status, code.as_str(), place.as_str()),
+            (415, "unsupported_media_type", "Content-Type"),
             "{media_type:?}"
         );
     }
@@ -320,14 +320,14 @@ async fn headers_queries_and_ids_are_checked_and_named() {
         .headers_mut()
         .append("idempotency-key", "a".parse().unwrap());
     for (request, status, code, place) in [
-        (plain("/orders/not-a-uuid"), 400, "malformed_id", "-"), // 18
+        (plain("/orders/not-a-uuid"), 400, "malformed_id", "id"), // 18
         (
             plain("/orders/0190f5b77a3c70008000000000000000"),
             400,
             "malformed_id",
-            "-",
+            "id",
         ),
-        (plain("/orders/%ff"), 400, "malformed_id", "-"),
+        (plain("/orders/%ff"), 400, "malformed_id", "id"),
         (nobody, 401, "identity_required", "X-User-Id"), // 19
         (twice, 400, "malformed_header", "X-User-Id"),   // 20
         (named(""), 400, "malformed_header", "X-User-Id"),

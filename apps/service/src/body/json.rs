@@ -55,10 +55,10 @@ impl<T: Serialize> IntoResponse for Json<T> {
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let refuse = |detail| Err(Problem::new(Code::UnsupportedMediaType, detail));
+    let refuse = |header, detail| Err(Problem::header(Code::UnsupportedMediaType, header, detail));
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (Some(media_type), None) = (types.next(), types.next()) else {
-        return refuse("send one header Content-Type: application/json");
+        return refuse("Content-Type", "must be sent once: application/json");
     };
     let essence = media_type
         .to_str()
@@ -71,10 +71,13 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     let is_json = essence == "application/json"
         || (essence.starts_with("application/") && essence.ends_with("+json"));
     if !is_json {
-        return refuse("the body must be declared as application/json");
+        return refuse("Content-Type", "must be application/json");
     }
     if headers.contains_key(CONTENT_ENCODING) {
-        return refuse("a compressed body is not read here");
+        return refuse(
+            "Content-Encoding",
+            "is not known here; send the body uncompressed",
+        );
     }
     Ok(())
 }

@@ -71,7 +71,7 @@ struct Culprit {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "/amount")]
     pointer: Option<String>,
-    /// Name of a query parameter.
+    /// Name of a parameter of the query, or of the path.
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<String>,
     /// Name of a header.
@@ -127,8 +127,8 @@ impl Problem {
         problem
     }
 
-    /// 400 (or 401 with [`Code::IdentityRequired`]): the header is missing,
-    /// malformed or repeated.
+    /// The header is missing, malformed, repeated or refused: 400 with
+    /// [`Code::MalformedHeader`], 401 with [`Code::IdentityRequired`], and so on.
     pub fn header(code: Code, header: &str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let mut problem = Self::new(code, format!("header {header} {detail}"));
@@ -170,6 +170,21 @@ impl Problem {
     pub fn with_pointer(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         self.0.errors.push(Culprit {
             pointer: Some(pointer.into()),
+            detail: detail.into(),
+            ..Culprit::default()
+        });
+        self
+    }
+
+    /// Names a parameter of the path.
+    #[must_use]
+    pub fn with_parameter(
+        mut self,
+        parameter: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        self.0.errors.push(Culprit {
+            parameter: Some(parameter.into()),
             detail: detail.into(),
             ..Culprit::default()
         });
