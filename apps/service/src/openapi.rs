@@ -89,7 +89,10 @@ async fn redirect(to: &'static str) -> (StatusCode, [(HeaderName, &'static str);
 }
 
 async fn page(file: String) -> Response {
-    let config = Config::from("../openapi.json").try_it_out_enabled(true);
+    // Without `none` the page would show a badge from validator.swagger.io.
+    let config = Config::from("../openapi.json")
+        .try_it_out_enabled(true)
+        .validator_url("none");
     match utoipa_swagger_ui::serve(&file, Arc::new(config)) {
         Ok(Some(found)) => (
             [(CONTENT_TYPE, found.content_type)],
