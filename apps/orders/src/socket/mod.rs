@@ -3,6 +3,8 @@
 
 mod frame;
 mod seen;
+#[cfg(test)]
+mod slow_client;
 
 use std::time::Duration;
 

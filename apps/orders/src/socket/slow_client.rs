@@ -1,0 +1,135 @@
+//! What becomes of a client that does not read, on a connection that holds a
+//! kilobyte: on a real one, megabytes would have to be said first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use gozon_events::{OrderStatus, OrderStatusChanged};
+use gozon_service::once::{Answer, RequestKey};
+use gozon_service::{Code, Problem};
+use gozon_sqlx::DbError;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::DuplexStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::order::Order;
+use crate::orders::{OrderDesk, Wish};
+use crate::routes::{Desk, router};
+use crate::watch::Watchers;
+
+/// More than may wait for one socket.
+const FLOOD: usize = 1_000;
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_too_late_is_told_so() {
+    let watchers = Watchers::default();
+    let mut client = connect(&watchers).await;
+
+    flood(&watchers);
+    let (frames, end) = rest(&mut client).await;
+
+    assert!(frames < FLOOD, "{frames} of {FLOOD} were kept");
+    let Some(Message::Close(Some(close))) = end else {
+        panic!("ended with {end:?}");
+    };
+    assert_eq!(u16::from(close.code), 1008);
+    // Whoever comes again is heard again.
+    let mut again = connect(&watchers).await;
+    watchers.publish(change());
+    assert!(matches!(again.next().await, Some(Ok(Message::Text(_)))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_reads_is_given_up() {
+    let watchers = Watchers::default();
+    let mut client = connect(&watchers).await;
+
+    flood(&watchers);
+    // The clock stands still while anyone works: this is no waiting.
+    tokio::time::sleep(2 * super::WRITE + Duration::from_secs(1)).await;
+
+    // What was under way can still be read, and nothing comes after it.
+    let (frames, end) = rest(&mut client).await;
+    assert!(frames < 50, "{frames} frames went through a kilobyte");
+    assert_eq!(end, None);
+    assert!(watchers.watch("anna", None).is_ok());
+}
+
+fn flood(watchers: &Watchers) {
+    for _ in 0..FLOOD {
+        watchers.publish(change());
+    }
+}
+
+fn change() -> OrderStatusChanged {
+    OrderStatusChanged {
+        order_id: Uuid::now_v7(),
+        user_id: "anna".to_owned(),
+        status: OrderStatus::Finished,
+        reason: None,
+        version: 2,
+        updated_at: time::OffsetDateTime::UNIX_EPOCH,
+    }
+}
+
+/// Opens `/ws` in Anna's name and reads its `ready`.
+async fn connect(watchers: &Watchers) -> WebSocketStream<DuplexStream> {
+    let (client, server) = tokio::io::duplex(1024);
+    let desk = Desk {
+        orders: Arc::new(NoOrders),
+        watchers: watchers.clone(),
+        shutdown: CancellationToken::new(),
+    };
+    let (app, _) = router().with_state(desk).split_for_parts();
+    let connection = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(server), TowerToHyperService::new(app))
+        .with_upgrades();
+    tokio::spawn(connection);
+    let mut request = "ws://orders/ws".into_client_request().unwrap();
+    let anna = "anna".parse().unwrap();
+    request.headers_mut().insert("x-user-id", anna);
+    let opened = tokio_tungstenite::client_async(request, client).await;
+    let (mut socket, _) = opened.unwrap();
+    let ready = socket.next().await.unwrap().unwrap();
+    assert_eq!(ready.to_text().unwrap(), r#"{"type":"ready"}"#);
+    socket
+}
+
+/// Reads to the end: how many updates came, and the close frame if there was
+/// one.
+async fn rest(socket: &mut WebSocketStream<DuplexStream>) -> (usize, Option<Message>) {
+    let mut frames = 0;
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Text(_))) => frames += 1,
+            Some(Ok(Message::Ping(_))) => {}
+            Some(Ok(close)) => return (frames, Some(close)),
+            Some(Err(_)) | None => return (frames, None),
+        }
+    }
+}
+
+/// A desk at which nobody has ordered.
+struct NoOrders;
+
+#[async_trait]
+impl OrderDesk for NoOrders {
+    async fn place(&self, _: &str, _: Wish, _: Option<RequestKey>) -> Result<Answer, Problem> {
+        Err(Problem::new(Code::NotFound, "nothing is sold here"))
+    }
+
+    async fn find(&self, _: &str, _: Uuid) -> Result<Option<Order>, DbError> {
+        Ok(None)
+    }
+
+    async fn page(&self, _: &str, _: Option<Uuid>, _: i64) -> Result<Vec<Order>, DbError> {
+        Ok(Vec::new())
+    }
+}
