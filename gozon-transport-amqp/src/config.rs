@@ -53,7 +53,8 @@ pub struct AmqpConfig {
     /// The pause after the first failed connection attempt; doubled at each
     /// further one, and shortened by up to a half at random. Default: 200 ms.
     pub reconnect_min: Duration,
-    /// The longest pause between two connection attempts. Default: 10 s.
+    /// The longest pause between two connection attempts: what a broker that has
+    /// come up may have to wait for us. Default: 2 s.
     pub reconnect_max: Duration,
     /// How many batches may be on their way at once, each on a channel of its
     /// own; a further batch waits. 1 to 256. Default: 16.
@@ -83,7 +84,7 @@ impl AmqpConfig {
             publish_wait: Duration::from_secs(1),
             operation_timeout: Duration::from_secs(10),
             reconnect_min: Duration::from_millis(200),
-            reconnect_max: Duration::from_secs(10),
+            reconnect_max: Duration::from_secs(2),
             publish_channels: 16,
             alone_bytes: 1024 * 1024,
             close_timeout: Duration::from_secs(5),

@@ -1,6 +1,7 @@
 //! One subscription, kept consuming for as long as someone receives.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cloud_events::{Arrived, read};
 use crate::fault::Fault;
-use crate::inbound::{AmqpSettle, Inbound};
+use crate::inbound::{AmqpSettle, CloseOnDrop, Inbound};
 use crate::link::{Link, Live};
 use crate::metrics;
 use crate::topology::{self, Topology};
@@ -70,6 +71,8 @@ pub(crate) struct Pump {
     pub(crate) topology: Arc<Topology>,
     pub(crate) subscription: Subscription,
     pub(crate) inbound: Arc<Inbound>,
+    /// Counts the subscriptions that do not stand.
+    pub(crate) interrupted: Arc<AtomicUsize>,
     /// Cancelled when no one receives any more, or the transport closes.
     pub(crate) stop: CancellationToken,
     pub(crate) limit: Duration,
@@ -79,6 +82,7 @@ pub(crate) struct Pump {
 impl Pump {
     pub(crate) async fn run(self, first: Session) {
         let stop = self.stop.clone();
+        let _closing = CloseOnDrop(Arc::clone(&self.inbound));
         let mut session = Some(first);
         while let Some(current) = session.take() {
             ::metrics::gauge!(metrics::CONSUMERS).increment(1);
@@ -93,7 +97,9 @@ impl Pump {
                 cause,
                 "a subscription was interrupted"
             );
+            let interruption = Interruption::begin(&self.interrupted);
             session = stop.run_until_cancelled(self.reopen()).await;
+            drop(interruption);
             if session.is_some() {
                 tracing::info!(
                     subscription = self.subscription.name,
@@ -102,7 +108,6 @@ impl Pump {
                 self.inbound.resume();
             }
         }
-        self.inbound.close();
     }
 
     /// Hands on deliveries until the session ends; says why it did.
@@ -185,6 +190,22 @@ impl Pump {
             limit: self.limit,
         };
         Delivery::new(incoming, delivery.redelivered, Box::new(settle))
+    }
+}
+
+/// Counted among the interrupted until it is dropped.
+struct Interruption<'a>(&'a AtomicUsize);
+
+impl<'a> Interruption<'a> {
+    fn begin(interrupted: &'a AtomicUsize) -> Self {
+        interrupted.fetch_add(1, Ordering::Relaxed);
+        Self(interrupted)
+    }
+}
+
+impl Drop for Interruption<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -71,6 +71,16 @@ impl Inbound {
     }
 }
 
+/// Closes the queue when whoever fills it has gone, even by a panic: otherwise a
+/// receiver would wait for ever in a service that looks healthy.
+pub(crate) struct CloseOnDrop(pub(crate) Arc<Inbound>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// The receiving end. Dropping it ends the consumer.
 pub(crate) struct AmqpDeliveries {
     pub(crate) inbound: Arc<Inbound>,
@@ -131,5 +141,28 @@ impl Settle for AmqpSettle {
         };
         self.within_limit(self.channel.basic_nack(self.tag, options))
             .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_receiver_hears_of_a_consumer_that_panicked() {
+        let inbound = Arc::new(Inbound::default());
+        let closing = CloseOnDrop(Arc::clone(&inbound));
+        let mut deliveries = AmqpDeliveries {
+            inbound,
+            _consumer: tokio_util::sync::CancellationToken::new().drop_guard(),
+        };
+
+        let pump = tokio::spawn(async move {
+            let _closing = closing;
+            assert!(tokio::task::try_id().is_none(), "a panic");
+        });
+
+        assert!(pump.await.is_err());
+        assert!(matches!(deliveries.receive(1).await, Received::Closed));
     }
 }

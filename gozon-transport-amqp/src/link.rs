@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 use gozon_core::TransportError;
-use lapin::Event;
+use lapin::{ErrorKind, Event};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,12 @@ use crate::{AmqpConfig, metrics};
 /// lapin reports most ends of a connection as an event, but not all of them
 /// (a close with an unknown code, say); so the state is looked at, too.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How long the reason may take to arrive after the end itself.
+const REASON: Duration = Duration::from_millis(100);
+
+/// A connection that lasted so long was not ended by what it was sent first.
+const STEADY: Duration = Duration::from_secs(30);
 
 /// What a connection is for. Separate, because a blocked publisher writes
 /// nothing at all, neither acknowledgements nor heartbeats.
@@ -162,6 +168,31 @@ impl Link {
     }
 }
 
+/// How a connection was lost.
+struct Loss {
+    fault: Fault,
+    /// The broker sent what lapin cannot parse.
+    unreadable: bool,
+}
+
+impl Loss {
+    fn gone(reason: &str) -> Self {
+        Self {
+            fault: Fault::gone(reason),
+            unreadable: false,
+        }
+    }
+
+    fn of(error: Option<&lapin::Error>) -> Self {
+        let reason = error.map_or_else(|| "the connection ended".to_owned(), ToString::to_string);
+        Self {
+            fault: Fault::gone(reason),
+            unreadable: error
+                .is_some_and(|error| matches!(error.kind(), ErrorKind::ParsingError(_))),
+        }
+    }
+}
+
 static GENERATIONS: AtomicU64 = AtomicU64::new(0);
 
 struct Supervisor {
@@ -179,11 +210,19 @@ impl Supervisor {
     async fn run(self) {
         let role = self.role.name();
         let mut failures = 0;
+        let mut unreadable = 0;
         while !self.stop.is_cancelled() {
             let fault = match self.establish().await {
                 Ok(opened) => {
                     failures = 0;
-                    let fault = self.keep(opened).await;
+                    let stands_since = Instant::now();
+                    let Loss {
+                        fault,
+                        unreadable: again,
+                    } = self.keep(opened).await;
+                    if stands_since.elapsed() > STEADY {
+                        unreadable = 0;
+                    }
                     if self.stop.is_cancelled() {
                         break;
                     }
@@ -194,6 +233,10 @@ impl Supervisor {
                         reason = fault.reason(),
                         "lost the broker"
                     );
+                    if again {
+                        unreadable += 1;
+                        self.cry_out(&fault, unreadable);
+                    }
                     fault
                 }
                 Err(fault) => {
@@ -213,7 +256,9 @@ impl Supervisor {
                 }
             };
             self.report.send_replace(State::Down(Arc::new(fault)));
-            let pause = pause(self.reconnect, failures);
+            // A message that ends each connection ends the next one, too: without
+            // growing pauses this would be a loop at full speed.
+            let pause = pause(self.reconnect, failures.max(unreadable));
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 () = sleep(pause) => {}
@@ -222,6 +267,21 @@ impl Supervisor {
         self.report.send_replace(State::Closed);
         self.dials.close();
         let _ = timeout(self.close_timeout, self.dials.wait()).await;
+    }
+
+    /// Nobody but a person can help: the library drops the connection before we
+    /// see whose delivery it was, so it can be neither kept nor settled.
+    fn cry_out(&self, fault: &Fault, times: u32) {
+        let role = self.role.name();
+        ::metrics::counter!(metrics::UNREADABLE, "connection" => role).increment(1);
+        tracing::error!(
+            connection = role,
+            times,
+            reason = fault.reason(),
+            "the broker sent what cannot be read, most likely a foreign message with a header name \
+             or property that is not UTF-8; it comes again and holds up its queue until someone \
+             takes it out there"
+        );
     }
 
     /// A connection on which everything is declared.
@@ -244,7 +304,7 @@ impl Supervisor {
     }
 
     /// Shows the connection to everyone until it is lost; says why it was.
-    async fn keep(&self, opened: Opened) -> Fault {
+    async fn keep(&self, opened: Opened) -> Loss {
         let role = self.role.name();
         let events = opened.connection.events_listener();
         let (blocking, blocked) = watch::channel(None);
@@ -259,17 +319,17 @@ impl Supervisor {
         ::metrics::gauge!(metrics::CONNECTED, "connection" => role).set(1);
         tracing::info!(connection = role, "connected to the broker");
 
-        let fault = self.until_lost(&live, events, &blocking).await;
+        let loss = self.until_lost(&live, events, &blocking).await;
 
         self.report
-            .send_replace(State::Down(Arc::new(fault.clone())));
+            .send_replace(State::Down(Arc::new(loss.fault.clone())));
         live.gone.cancel();
         ::metrics::gauge!(metrics::CONNECTED, "connection" => role).set(0);
         if self.role == Role::Publish {
             ::metrics::gauge!(metrics::BLOCKED).set(0);
         }
         self.let_go(live).await;
-        fault
+        loss
     }
 
     async fn until_lost(
@@ -277,18 +337,25 @@ impl Supervisor {
         live: &Live,
         events: impl Stream<Item = Event>,
         blocking: &watch::Sender<Option<String>>,
-    ) -> Fault {
+    ) -> Loss {
         let status = live.connection().status();
         let mut events = std::pin::pin!(events);
         let mut last = None;
         loop {
             if !status.connected() {
-                return Fault::gone(last.unwrap_or_else(|| "the connection ended".to_owned()));
+                // lapin changes its state before it says why.
+                while let Ok(Some(event)) = timeout(REASON, events.next()).await {
+                    if let Event::Error(error) = event {
+                        last = Some(error);
+                        break;
+                    }
+                }
+                return Loss::of(last.as_ref());
             }
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return Fault::gone("the transport is closed"),
-                () = live.suspect.cancelled() => return Fault::gone("given up as unresponsive"),
+                () = self.stop.cancelled() => return Loss::gone("the transport is closed"),
+                () = live.suspect.cancelled() => return Loss::gone("given up as unresponsive"),
                 event = events.next() => match event {
                     Some(Event::ConnectionBlocked(reason)) => {
                         ::metrics::gauge!(metrics::BLOCKED).set(1);
@@ -301,9 +368,9 @@ impl Supervisor {
                         blocking.send_replace(None);
                     }
                     // Errors of channels come here, too; the state decides.
-                    Some(Event::Error(error)) => last = Some(error.to_string()),
+                    Some(Event::Error(error)) => last = Some(error),
                     Some(_) => {}
-                    None => return Fault::gone("the connection ended"),
+                    None => return Loss::of(last.as_ref()),
                 },
                 () = sleep(LOOK_EVERY) => {}
             }

@@ -5,6 +5,11 @@
 pub const CONNECTED: &str = "gozon_transport_amqp_connected";
 /// Connections that were lost. Label `connection`: `publish` or `consume`.
 pub const CONNECTIONS_LOST: &str = "gozon_transport_amqp_connections_lost_total";
+/// Connections that ended because the broker sent what the AMQP library cannot
+/// read: most likely a message of someone else's with a header name or property
+/// that is not UTF-8. Alert on any: it holds up its queue until someone takes it
+/// out there. Label `connection`: `publish` or `consume`.
+pub const UNREADABLE: &str = "gozon_transport_amqp_unreadable_total";
 /// Connection attempts that failed. Label `connection`: `publish` or `consume`.
 pub const CONNECT_FAILURES: &str = "gozon_transport_amqp_connect_failures_total";
 /// 1 while the broker blocks publishers (memory or disk alarm), else 0.

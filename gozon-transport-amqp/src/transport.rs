@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,6 +34,8 @@ struct Inner {
     publish: Link,
     consume: Link,
     publisher: AmqpPublisher,
+    /// Subscriptions that stood and do not stand now.
+    interrupted: Arc<AtomicUsize>,
     /// Ends consumers and refuses new work.
     stop_work: CancellationToken,
     /// Ends the connections, after the work.
@@ -78,6 +81,7 @@ impl AmqpTransport {
             publish,
             consume,
             publisher,
+            interrupted: Arc::default(),
             stop_work,
             stop_links,
             work,
@@ -102,13 +106,17 @@ impl AmqpTransport {
         }
     }
 
-    /// Whether both connections stand: the readiness of a service.
+    /// Whether both connections stand, and all that was subscribed: the
+    /// readiness of a service. A queue that was declared anew in another way
+    /// leaves the connections up and the service deaf.
     pub fn is_connected(&self) -> bool {
         let stands = |link: &Link| {
             link.live()
                 .is_some_and(|live| live.connection().status().connected())
         };
-        stands(&self.0.publish) && stands(&self.0.consume)
+        stands(&self.0.publish)
+            && stands(&self.0.consume)
+            && self.0.interrupted.load(Ordering::Relaxed) == 0
     }
 
     /// Waits until both connections stand, at most `limit`.
@@ -211,6 +219,7 @@ impl Subscriber for AmqpTransport {
             topology: Arc::clone(&self.0.topology),
             subscription: subscription.clone(),
             inbound: Arc::clone(&inbound),
+            interrupted: Arc::clone(&self.0.interrupted),
             stop: stop.clone(),
             limit: self.0.config.operation_timeout,
             pause: self.0.config.reconnect_min,

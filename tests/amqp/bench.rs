@@ -11,7 +11,8 @@ use gozon_core::{
 use gozon_tests::servers::{amqp_prefix, amqp_url};
 use gozon_transport_amqp::{AmqpConfig, AmqpTransport};
 use lapin::options::{
-    BasicPublishOptions, ConfirmSelectOptions, ExchangeDeleteOptions, QueueDeleteOptions,
+    BasicPublishOptions, ConfirmSelectOptions, ExchangeDeleteOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -65,6 +66,20 @@ impl Bench {
         let queue = self.queue(subscription);
         self.channel
             .queue_delete(queue.into(), QueueDeleteOptions::default())
+            .await?;
+        Ok(())
+    }
+
+    /// Declares a queue as Gozon never would, on a channel of its own: a refusal
+    /// costs the channel.
+    pub(crate) async fn declare_classic(&self, queue: &str) -> Result<()> {
+        let channel = self.foreign.create_channel().await?;
+        channel
+            .queue_declare(
+                queue.into(),
+                QueueDeclareOptions::durable(),
+                FieldTable::default(),
+            )
             .await?;
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,6 +25,9 @@ struct Controls {
     inject: broadcast::Sender<Vec<u8>>,
     cut: broadcast::Sender<()>,
     silent: watch::Sender<bool>,
+    /// What the broker sends with these bytes in it reaches no client unharmed.
+    spoilt: watch::Sender<Option<&'static str>>,
+    connections: AtomicUsize,
 }
 
 impl Proxy {
@@ -35,10 +39,13 @@ impl Proxy {
             inject: broadcast::channel(64).0,
             cut: broadcast::channel(64).0,
             silent: watch::channel(false).0,
+            spoilt: watch::channel(None).0,
+            connections: AtomicUsize::new(0),
         });
         let shared = Arc::clone(&controls);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                shared.connections.fetch_add(1, Ordering::Relaxed);
                 let (broker, controls) = (broker.clone(), Arc::clone(&shared));
                 tokio::spawn(async move {
                     if let Ok(server) = TcpStream::connect(broker).await {
@@ -73,6 +80,22 @@ impl Proxy {
 
     pub(crate) fn speak_again(&self) {
         self.controls.silent.send_replace(false);
+    }
+
+    /// How many connections there were.
+    pub(crate) fn connections(&self) -> usize {
+        self.controls.connections.load(Ordering::Relaxed)
+    }
+
+    /// Makes this text, wherever the broker sends it, into something that is no
+    /// UTF-8: what a careless producer wrote as a header's name.
+    pub(crate) fn spoil(&self, text: &'static str) {
+        self.controls.spoilt.send_replace(Some(text));
+    }
+
+    /// From now on everything passes as it was sent.
+    pub(crate) fn spoil_no_more(&self) {
+        self.controls.spoilt.send_replace(None);
     }
 
     /// `connection.blocked` on every connection, as for a memory alarm.
@@ -151,11 +174,19 @@ async fn downstream(
     });
     let _reader = AbortOnDropHandle::new(reader);
     loop {
-        let frame = tokio::select! {
+        let mut frame = tokio::select! {
             injected = inject.recv() => injected?,
             frame = next.recv() => frame.context("the broker closed")?,
         };
         silent.wait_for(|silent| !silent).await?;
+        if let Some(text) = *controls.spoilt.borrow() {
+            let found = frame
+                .windows(text.len())
+                .position(|at| at == text.as_bytes());
+            if let Some(at) = found {
+                frame[at..at + text.len()].fill(0xFF);
+            }
+        }
         to.write_all(&frame).await?;
     }
 }

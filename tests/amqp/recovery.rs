@@ -210,6 +210,84 @@ async fn a_wrong_password_is_told_as_the_reason() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_message_that_no_one_can_read_neither_spins_nor_looks_healthy_and_can_be_removed()
+-> Result<()> {
+    let bench = Bench::new().await?;
+    let proxy = Proxy::before(&bench.url).await?;
+    let config = AmqpConfig::new(proxy.url()?).with_prefix(&bench.prefix);
+    let transport = AmqpTransport::connect(config).await?;
+    let orders = Subscription::durable("payments.orders", &["order_created"]);
+    let mut deliveries = subscribed(&transport, &orders).await?;
+
+    proxy.spoil("x-careless");
+    let headers = [("x-careless", "producer")];
+    bench
+        .publish_foreign("order_created", &headers, b"{}")
+        .await?;
+    eventually(BOUND, "the service says no", async || {
+        ensure!(!transport.is_connected());
+        Ok(())
+    })
+    .await?;
+    let started = Instant::now();
+    let before = proxy.connections();
+    eventually(BOUND, "some more attempts", async || {
+        ensure!(proxy.connections() >= before + 4);
+        Ok(())
+    })
+    .await?;
+    // At full speed that would have taken half a second.
+    ensure!(started.elapsed() > Duration::from_secs(2));
+
+    // Someone takes it out; what waited behind it comes.
+    proxy.spoil_no_more();
+    resumed(&mut deliveries).await?;
+    let behind = envelope("order_created");
+    eventually(BOUND, "publishing works", async || {
+        let outcomes = transport.publish(std::slice::from_ref(&behind)).await;
+        ensure!(outcomes == [Outcome::Confirmed], "{outcomes:?}");
+        Ok(())
+    })
+    .await?;
+    eventually(BOUND, "the service says yes", async || {
+        ensure!(transport.is_connected());
+        Ok(())
+    })
+    .await?;
+    bench.end(&[&transport], &[&orders]).await
+}
+
+#[tokio::test]
+async fn a_subscription_that_cannot_be_rebuilt_is_not_healthy() -> Result<()> {
+    let bench = Bench::new().await?;
+    let transport = bench.transport().await?;
+    let orders = Subscription::durable("payments.orders", &["order_created"]);
+    let _deliveries = subscribed(&transport, &orders).await?;
+    ensure!(transport.is_connected());
+
+    // Someone deletes the queue and is faster to declare it, in another way.
+    let queue = bench.queue(&orders);
+    eventually(BOUND, "another kind of queue is there", async || {
+        bench.delete_queue(&orders).await?;
+        Ok(bench.declare_classic(&queue).await?)
+    })
+    .await?;
+
+    eventually(BOUND, "the service says no", async || {
+        ensure!(!transport.is_connected());
+        Ok(())
+    })
+    .await?;
+    bench.delete_queue(&orders).await?;
+    eventually(BOUND, "the service says yes", async || {
+        ensure!(transport.is_connected());
+        Ok(())
+    })
+    .await?;
+    bench.end(&[&transport], &[&orders]).await
+}
+
 /// Set in the process that the next test starts: itself once more.
 const CHILD: &str = "GOZON_TEST_AMQP_CHILD";
 
