@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use gozon_core::{Append, Subscription};
 use gozon_sqlx::{Database, Db, DbError};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{ConfigError, InboxConfig};
 use crate::consumer::Consumer;
@@ -88,7 +89,8 @@ impl<D: InboxDatabase> Inbox<D> {
     /// # Errors
     /// When the database fails; what was deleted stays deleted.
     pub async fn prune(&self) -> Result<u64, DbError> {
-        crate::upkeep::prune(self.store.as_ref(), &self.config).await
+        let never = CancellationToken::new();
+        crate::upkeep::prune(self.store.as_ref(), &self.config, &never).await
     }
 
     pub(crate) fn db(&self) -> &Db<D> {

@@ -25,7 +25,7 @@ pub(crate) async fn run(store: &dyn InboxStore, config: &InboxConfig, stop: &Can
             Err(error) => tracing::debug!(%error, "the inbox could not be counted"),
         }
         if Instant::now() >= prune_at {
-            if let Err(error) = prune(store, config).await {
+            if let Err(error) = prune(store, config, stop).await {
                 report(&error);
             }
             prune_at = Instant::now() + config.prune_interval;
@@ -37,15 +37,20 @@ pub(crate) async fn run(store: &dyn InboxStore, config: &InboxConfig, stop: &Can
     }
 }
 
-/// Deletes what is old in statements of at most `prune_bite` rows.
-pub(crate) async fn prune(store: &dyn InboxStore, config: &InboxConfig) -> Result<u64, DbError> {
+/// Deletes what is old in statements of at most `prune_bite` rows, until nothing
+/// is left or `stop` comes between two of them.
+pub(crate) async fn prune(
+    store: &dyn InboxStore,
+    config: &InboxConfig,
+    stop: &CancellationToken,
+) -> Result<u64, DbError> {
     let bite = config.prune_bite;
     let mut total = 0;
     loop {
         let marks = store.prune_marks(config.retention, bite).await?;
         let requests = store.prune_requests(config.request_keep, bite).await?;
         total += marks + requests;
-        if marks.max(requests) < u64::from(bite) {
+        if marks.max(requests) < u64::from(bite) || stop.is_cancelled() {
             return Ok(total);
         }
         // On SQLite others are waiting for the one writer.
@@ -64,5 +69,30 @@ fn report(error: &DbError) {
         ErrorClass::Reject | ErrorClass::Bug => {
             tracing::error!(%error, "old marks could not be deleted");
         }
+    }
+}
+
+#[cfg(all(test, feature = "mock"))]
+mod tests {
+    use super::*;
+    use crate::store::MockInboxStore;
+
+    #[tokio::test]
+    async fn a_long_prune_ends_between_two_bites_when_it_is_told_to_stop() {
+        let config = InboxConfig::default();
+        let (stop, told) = (CancellationToken::new(), CancellationToken::new());
+        let mut store = MockInboxStore::new();
+        let bite = u64::from(config.prune_bite);
+        let teller = stop.clone();
+        store.expect_prune_marks().returning(move |_, _| {
+            // What is old never ends, but the second bite is one too many.
+            assert!(!told.is_cancelled(), "it went on");
+            teller.cancel();
+            told.cancel();
+            Ok(bite)
+        });
+        store.expect_prune_requests().returning(|_, _| Ok(0));
+
+        assert_eq!(prune(&store, &config, &stop).await.unwrap(), bite);
     }
 }
