@@ -39,6 +39,15 @@ pub(crate) trait OrderDesk: Send + Sync {
     /// The user's order with this id.
     async fn find(&self, user: &str, id: Uuid) -> Result<Option<Order>, DbError>;
 
+    /// Those of the user's orders that have these ids.
+    async fn among(&self, user: &str, ids: &[Uuid]) -> Result<Vec<Order>, DbError> {
+        let mut orders = Vec::new();
+        for id in ids {
+            orders.extend(self.find(user, *id).await?);
+        }
+        Ok(orders)
+    }
+
     /// The user's orders, newest first, older than `before`.
     async fn page(
         &self,
@@ -100,6 +109,10 @@ impl<D: OrderStore> OrderDesk for Orders<D> {
         D::of_user(&self.db, user, id).await
     }
 
+    async fn among(&self, user: &str, ids: &[Uuid]) -> Result<Vec<Order>, DbError> {
+        D::of_user_among(&self.db, user, ids).await
+    }
+
     async fn page(
         &self,
         user: &str,
@@ -139,5 +152,79 @@ impl Snapshot {
             Some(id) => Ok(self.desk.find(&self.user, id).await?.into_iter().collect()),
             None => self.desk.page(&self.user, None, NEWEST).await,
         }
+    }
+
+    /// The orders as they stand after changes may have been missed: also those
+    /// of `awaited` that are no longer among the newest.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) async fn read_again(&self, awaited: &[Uuid]) -> Result<Vec<Order>, DbError> {
+        let mut orders = self.read().await?;
+        let older: Vec<Uuid> = awaited
+            .iter()
+            .filter(|id| orders.iter().all(|order| order.id != **id))
+            .copied()
+            .collect();
+        if !older.is_empty() {
+            orders.extend(self.desk.among(&self.user, &older).await?);
+        }
+        Ok(orders)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gozon_core::SystemClock;
+    use gozon_inbox::{Inbox, InboxConfig};
+    use gozon_outbox::{Outbox, OutboxConfig};
+    use gozon_sqlx::Sqlite;
+
+    async fn ordered(db: &Db<Sqlite>, user: &str) -> Uuid {
+        let order = Order::accept(
+            user.to_owned(),
+            100,
+            "RUB".to_owned(),
+            "tea".to_owned(),
+            SystemClock.now(),
+        );
+        let mut tx = db.begin().await.unwrap();
+        Sqlite::insert_order(&mut tx, &order, Duration::from_secs(60))
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        order.id
+    }
+
+    #[tokio::test]
+    async fn after_an_interruption_orders_beyond_the_newest_are_read_too_but_only_the_users() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("orders.db");
+        let db = gozon_sqlx::sqlite::open(&file, &Default::default())
+            .await
+            .unwrap();
+        Sqlite::SCHEMA.run(&db).await.unwrap();
+        let outbox = Outbox::new(db.clone(), OutboxConfig::default()).unwrap();
+        let inbox = Inbox::new(db.clone(), InboxConfig::default()).unwrap();
+        let desk = Orders {
+            db: db.clone(),
+            once: Once::new(db.clone(), inbox.requests(), Arc::new(outbox)),
+            clock: Arc::new(SystemClock),
+            currency: "RUB".to_owned(),
+            patience: Duration::from_secs(60),
+        };
+        let oldest = ordered(&db, "anna").await;
+        let foreign = ordered(&db, "boris").await;
+        for _ in 0..100 {
+            ordered(&db, "anna").await;
+        }
+        let snapshot = Snapshot::new(Arc::new(desk), "anna".to_owned(), None);
+
+        let read = snapshot.read_again(&[oldest, foreign]).await.unwrap();
+
+        assert_eq!(read.len(), 101);
+        assert_eq!(read[100].id, oldest);
+        assert!(read.iter().all(|order| order.user_id == "anna"));
     }
 }

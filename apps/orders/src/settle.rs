@@ -67,7 +67,7 @@ impl<D: OrderStore> BatchHandler<D::Tx> for SettleOrders<D> {
         let repeats: Vec<Uuid> = verdicts.keys().copied().collect();
         for order in D::by_ids_in(tx, &repeats).await? {
             if let Some((verdict, _)) = verdicts.remove(&order.id) {
-                check_repeat(&order, verdict);
+                check_repeat(&order, verdict)?;
             }
         }
         match verdicts.into_keys().next() {
@@ -92,13 +92,18 @@ fn verdict_of(message: &Envelope) -> Result<Verdict, HandleError> {
     })
 }
 
-fn check_repeat(order: &Order, verdict: Verdict) {
+fn check_repeat(order: &Order, verdict: Verdict) -> Result<(), HandleError> {
     let contradicts = match order.status {
         OrderStatus::Finished => verdict.refused.is_some(),
         OrderStatus::Cancelled => verdict.refused.is_none(),
-        // It did not settle although it is NEW: another transaction is at it,
-        // and the message comes again.
-        OrderStatus::New => false,
+        // It could be seen only after the update: marked as done now, its verdict
+        // would be lost.
+        OrderStatus::New => {
+            return Err(HandleError::retry(format!(
+                "order {} is still NEW",
+                order.id
+            )));
+        }
     };
     if contradicts {
         metrics::contradicted();
@@ -109,4 +114,5 @@ fn check_repeat(order: &Order, verdict: Verdict) {
             "a verdict contradicts the order: look at the payment and the ledger"
         );
     }
+    Ok(())
 }

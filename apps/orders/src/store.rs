@@ -36,8 +36,12 @@ pub trait OrderStore: OutboxDatabase + InboxDatabase {
     /// The orders with these ids, as this transaction sees them.
     async fn by_ids_in(tx: &mut Self::Tx, ids: &[Uuid]) -> Result<Vec<Order>, DbError>;
 
-    /// The orders with these ids.
-    async fn by_ids(db: &Db<Self>, ids: &[Uuid]) -> Result<Vec<Order>, DbError>;
+    /// Those of the user's orders that have these ids.
+    async fn of_user_among(
+        db: &Db<Self>,
+        user: &str,
+        ids: &[Uuid],
+    ) -> Result<Vec<Order>, DbError>;
 
     /// The user's order, if it is one.
     async fn of_user(db: &Db<Self>, user: &str, id: Uuid) -> Result<Option<Order>, DbError>;

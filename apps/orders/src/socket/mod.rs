@@ -9,6 +9,7 @@ mod slow_client;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
+use gozon_sqlx::DbError;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -79,11 +80,11 @@ impl Conversation {
                 }
                 update = self.watch.next() => match update {
                     Some(Update::Changed(change)) => {
-                        if seen.is_news(change.order_id, change.version) {
+                        if seen.is_news(change.order_id, change.version, change.status) {
                             send(socket, Frame::changed(&change).text()?).await?;
                         }
                     }
-                    Some(Update::Resync) => self.show_all(socket, &mut seen).await?,
+                    Some(Update::Resync) => self.show_missed(socket, &mut seen).await?,
                     None => return Err(End::Close(close_code::POLICY, "the client reads too slowly")),
                 },
                 message = socket.recv() => {
@@ -107,27 +108,34 @@ impl Conversation {
     }
 
     async fn show_all(&self, socket: &mut WebSocket, seen: &mut Seen) -> Result<(), End> {
-        let orders = self.snapshot.read().await.map_err(|error| {
-            tracing::warn!(%error, "a socket's snapshot could not be read");
-            End::Close(close_code::AGAIN, "try again")
-        })?;
-        for order in &orders {
-            self.show(socket, seen, order).await?;
-        }
-        Ok(())
+        let orders = self.snapshot.read().await.map_err(unread)?;
+        self.show(socket, seen, &orders).await
+    }
+
+    /// After an interruption: what was promised may have been missed.
+    async fn show_missed(&self, socket: &mut WebSocket, seen: &mut Seen) -> Result<(), End> {
+        let orders = self.snapshot.read_again(&seen.unsettled()).await;
+        self.show(socket, seen, &orders.map_err(unread)?).await
     }
 
     async fn show(
         &self,
         socket: &mut WebSocket,
         seen: &mut Seen,
-        order: &Order,
+        orders: &[Order],
     ) -> Result<(), End> {
-        if seen.is_news(order.id, order.version) {
-            send(socket, Frame::changed(&order.status_changed()).text()?).await?;
+        for order in orders {
+            if seen.is_news(order.id, order.version, order.status) {
+                send(socket, Frame::changed(&order.status_changed()).text()?).await?;
+            }
         }
         Ok(())
     }
+}
+
+fn unread(error: DbError) -> End {
+    tracing::warn!(%error, "a socket's orders could not be read");
+    End::Close(close_code::AGAIN, "try again")
 }
 
 /// A message over the limit is answered with 1009; other read errors mean that

@@ -1,5 +1,6 @@
 use std::collections::{HashMap, VecDeque};
 
+use gozon_events::OrderStatus;
 use uuid::Uuid;
 
 /// Orders whose shown version is remembered for one socket.
@@ -8,30 +9,46 @@ const REMEMBERED: usize = 1_000;
 /// Which version of which order a client has been shown.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    versions: HashMap<Uuid, i64>,
+    shown: HashMap<Uuid, Shown>,
     oldest_first: VecDeque<Uuid>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    version: i64,
+    status: OrderStatus,
 }
 
 impl Seen {
     /// Whether this version is newer than what was shown; remembers it.
-    pub(super) fn is_news(&mut self, order: Uuid, version: i64) -> bool {
-        match self.versions.get_mut(&order) {
-            Some(shown) if *shown >= version => false,
+    pub(super) fn is_news(&mut self, order: Uuid, version: i64, status: OrderStatus) -> bool {
+        let news = Shown { version, status };
+        match self.shown.get_mut(&order) {
+            Some(shown) if shown.version >= version => false,
             Some(shown) => {
-                *shown = version;
+                *shown = news;
                 true
             }
             None => {
                 if self.oldest_first.len() == REMEMBERED
                     && let Some(oldest) = self.oldest_first.pop_front()
                 {
-                    self.versions.remove(&oldest);
+                    self.shown.remove(&oldest);
                 }
-                self.versions.insert(order, version);
+                self.shown.insert(order, news);
                 self.oldest_first.push_back(order);
                 true
             }
         }
+    }
+
+    /// The orders whose end the client still waits for.
+    pub(super) fn unsettled(&self) -> Vec<Uuid> {
+        let shown = self.shown.iter();
+        shown
+            .filter(|(_, shown)| shown.status == OrderStatus::New)
+            .map(|(order, _)| *order)
+            .collect()
     }
 }
 
@@ -39,15 +56,29 @@ impl Seen {
 mod tests {
     use super::*;
 
+    const NEW: OrderStatus = OrderStatus::New;
+
     #[test]
     fn versions_never_go_back() {
         let mut seen = Seen::default();
         let order = Uuid::now_v7();
 
-        assert!(seen.is_news(order, 2));
-        assert!(!seen.is_news(order, 1));
-        assert!(!seen.is_news(order, 2));
-        assert!(seen.is_news(order, 3));
+        assert!(seen.is_news(order, 2, NEW));
+        assert!(!seen.is_news(order, 1, NEW));
+        assert!(!seen.is_news(order, 2, NEW));
+        assert!(seen.is_news(order, 3, NEW));
+    }
+
+    #[test]
+    fn an_order_is_awaited_until_it_was_shown_settled() {
+        let mut seen = Seen::default();
+        let (paid, waiting) = (Uuid::now_v7(), Uuid::now_v7());
+
+        seen.is_news(paid, 1, NEW);
+        seen.is_news(waiting, 1, NEW);
+        seen.is_news(paid, 2, OrderStatus::Finished);
+
+        assert_eq!(seen.unsettled(), [waiting]);
     }
 
     #[test]
@@ -55,10 +86,10 @@ mod tests {
         let mut seen = Seen::default();
 
         for _ in 0..3 * REMEMBERED {
-            assert!(seen.is_news(Uuid::now_v7(), 1));
+            assert!(seen.is_news(Uuid::now_v7(), 1, NEW));
         }
 
-        assert_eq!(seen.versions.len(), REMEMBERED);
+        assert_eq!(seen.shown.len(), REMEMBERED);
         assert_eq!(seen.oldest_first.len(), REMEMBERED);
     }
 }

@@ -18,6 +18,7 @@ use crate::store::OrderStore;
 const INSERT: &str = include_str!("sql/insert.sql");
 const SETTLE: &str = include_str!("sql/settle.sql");
 const ORDERS_BY_ID: &str = include_str!("sql/orders_by_id.sql");
+const ORDERS_OF_USER: &str = include_str!("sql/orders_of_user.sql");
 const ORDER_OF_USER: &str = include_str!("sql/order_of_user.sql");
 const PAGE_OF_USER: &str = include_str!("sql/page_of_user.sql");
 const CLAIM_UNSETTLED: &str = include_str!("sql/claim_unsettled.sql");
@@ -94,9 +95,16 @@ impl OrderStore for Sqlite {
             .collect()
     }
 
-    async fn by_ids(db: &Db<Self>, ids: &[Uuid]) -> Result<Vec<Order>, DbError> {
-        let mut connection = db.reader().acquire().await?;
-        Self::by_ids_in(&mut connection, ids).await
+    async fn of_user_among(db: &Db<Self>, user: &str, ids: &[Uuid]) -> Result<Vec<Order>, DbError> {
+        let ids: Vec<String> = ids.iter().map(|id| id.simple().to_string()).collect();
+        sqlx::query_as::<_, OrderRow>(ORDERS_OF_USER)
+            .bind(user)
+            .bind(json!(ids).to_string())
+            .fetch_all(db.reader())
+            .await?
+            .into_iter()
+            .map(Order::try_from)
+            .collect()
     }
 
     async fn of_user(db: &Db<Self>, user: &str, id: Uuid) -> Result<Option<Order>, DbError> {
