@@ -1,4 +1,6 @@
 //! The table of settings in README.md is what the programs read.
+// In a test a surprise is a panic.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::HashMap;
 use std::fs;
