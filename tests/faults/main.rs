@@ -1,8 +1,10 @@
 //! What happens when something dies: nothing is lost, nothing is charged twice.
 
 mod crashes;
+mod endings;
 mod restarts;
 mod servers;
+mod silence;
 
 gozon_tests::for_both_modes! {
     payments_dies_between_commit_and_acknowledgement = crate::crashes::payments_dies_between_commit_and_acknowledgement;
@@ -11,5 +13,6 @@ gozon_tests::for_both_modes! {
     the_relay_dies_between_confirm_and_delete = crate::crashes::the_relay_dies_between_confirm_and_delete;
     killed_at_any_moment_under_traffic = crate::restarts::killed_at_any_moment_under_traffic;
     stopped_politely_under_traffic = crate::restarts::stopped_politely_under_traffic;
+    open_sockets_do_not_hold_up_an_end_under_traffic = crate::endings::open_sockets_do_not_hold_up_an_end_under_traffic;
     a_lost_event_is_asked_for_again = crate::restarts::a_lost_event_is_asked_for_again;
 }

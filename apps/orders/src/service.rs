@@ -10,7 +10,7 @@ use gozon_events::{OrderStatusChanged, PaymentFailed, PaymentSucceeded};
 use gozon_inbox::{Inbox, InboxConfig};
 use gozon_outbox::{Outbox, OutboxConfig};
 use gozon_service::database::{connect_postgres, open_sqlite};
-use gozon_service::drain::Drain;
+use gozon_service::drain::{self, Drain};
 use gozon_service::once::Once;
 use gozon_service::settings::{Currency, DatabaseUrl, HttpSettings, SettingsError};
 use gozon_service::{Health, Shell, Tasks, openapi, serve};
@@ -227,7 +227,6 @@ async fn run_on<D: OrderStore>(
     let draining = tokio::spawn(drain.run());
     let result = tasks.run(config.http.drain_timeout).await;
     draining.abort();
-    transport.close().await;
-    db.close().await;
+    drain::close(async { tokio::join!(transport.close(), db.close()) }).await;
     result.context("orders")
 }

@@ -7,9 +7,22 @@
 //! service.
 
 use std::future::Future;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// What closing may take after the drain. With the default drain it ends before
+/// Docker's ten seconds are over.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Waits for connections to close, not for long: a server that has fallen
+/// silent does not answer a farewell either. Nothing is lost by leaving without.
+pub async fn close(closing: impl Future) {
+    if tokio::time::timeout(FAREWELL, closing).await.is_err() {
+        tracing::warn!("connections did not close in time; nothing is lost");
+    }
+}
 
 /// Work that ends together: a token that asks it to, and a count of what is
 /// left.
