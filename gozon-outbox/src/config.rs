@@ -24,6 +24,9 @@ pub struct OutboxConfig {
     pub max_batch: usize,
     /// Messages read ahead and held in memory. Default 2,048.
     pub max_buffered: usize,
+    /// Payload bytes read ahead and held in memory; a read that found room for
+    /// one more may exceed it by that one. Default 64 MiB.
+    pub max_buffered_bytes: usize,
     /// Messages that one read takes in all. Default 512.
     pub read_limit: u32,
     /// Messages that one read takes from one partition. Default 64.
@@ -71,6 +74,7 @@ impl Default for OutboxConfig {
             max_in_flight: 1_024,
             max_batch: 64,
             max_buffered: 2_048,
+            max_buffered_bytes: 64 * 1024 * 1024,
             read_limit: 512,
             read_per_partition: 64,
             read_per_key: 16,
@@ -124,6 +128,11 @@ impl OutboxConfig {
                 "must not be less than max_batches",
             ),
             (self.max_buffered > 0, "max_buffered", "must be at least 1"),
+            (
+                self.max_buffered_bytes > 0,
+                "max_buffered_bytes",
+                "must be at least 1",
+            ),
             (self.read_limit > 0, "read_limit", "must be at least 1"),
             (
                 self.read_per_partition > 0,

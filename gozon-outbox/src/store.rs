@@ -114,7 +114,8 @@ pub struct Kept {
 pub struct Read {
     /// The partitions to read, checked against the lease table in the same snapshot.
     pub leases: Leases,
-    /// Keys to leave out: held, or with enough messages in memory.
+    /// Keys to leave out: with enough messages in memory, or held without the
+    /// table showing it.
     pub skip_keys: Vec<String>,
     /// Messages to leave out: in memory, in flight, or confirmed and not deleted yet.
     pub skip_seqs: Vec<i64>,
@@ -124,6 +125,8 @@ pub struct Read {
     pub per_key: u32,
     /// Messages at most.
     pub limit: u32,
+    /// Bytes of payload at most, above zero; the first message comes whatever its size.
+    pub bytes: u64,
 }
 
 /// What is to be written about a message that could not be published.
@@ -133,6 +136,8 @@ pub struct Failure {
     pub seq: i64,
     /// Refused for its own sake: dead, not to be repeated.
     pub dead: bool,
+    /// It was published, so the attempt counts; otherwise it is only put aside.
+    pub attempted: bool,
     /// What the broker said.
     pub reason: String,
     /// How long until it is to be published again.
@@ -189,6 +194,9 @@ pub trait OutboxStore: Send + Sync {
         alone: bool,
     ) -> Result<Vec<Lease>, DbError>;
 
+    /// How many leases nobody holds, or have ended. Cheap: asked every second.
+    async fn free(&self) -> Result<u32, DbError>;
+
     /// Gives leases back, so that others may take them at once.
     async fn release(&self, leases: &Leases) -> Result<(), DbError>;
 
@@ -199,8 +207,9 @@ pub trait OutboxStore: Send + Sync {
     /// one without a key. Called after a take-over.
     async fn kept(&self, partitions: &[i32]) -> Result<Vec<Kept>, DbError>;
 
-    /// Ready messages in order of `seq`, without what is to be left out. Locks
-    /// nothing and writes nothing. Per key always from the lowest number.
+    /// Ready messages in order of `seq`, without what is to be left out and
+    /// without those behind a held or dead one of their key. Locks nothing and
+    /// writes nothing. Per key always from the lowest number.
     async fn read(&self, read: &Read) -> Result<Vec<Row>, DbError>;
 
     /// Those of these messages that still exist, whatever their state.
@@ -210,7 +219,7 @@ pub trait OutboxStore: Send + Sync {
     async fn delete(&self, seqs: &[i64]) -> Result<(), DbError>;
 
     /// Holds or buries messages that could not be published, and counts the
-    /// attempt. Returns the partitions whose lease still stands; what belongs
+    /// attempts. Returns the partitions whose lease still stands; what belongs
     /// to others is left alone.
     async fn hold(&self, leases: &Leases, failures: &[Failure]) -> Result<Vec<i32>, DbError>;
 

@@ -127,6 +127,27 @@ pub async fn members_are_counted_while_they_live<D: OutboxDatabase>(bench: &Benc
     .await;
 }
 
+/// Those that nobody holds and those that have ended.
+pub async fn free_leases_are_counted<D: OutboxDatabase>(bench: &Bench<D>) {
+    let total = bench.store.partitions().await.unwrap();
+    assert_eq!(bench.store.free().await.unwrap(), total);
+    let leases = bench.own_all().await;
+    assert_eq!(bench.store.free().await.unwrap(), 0);
+
+    let given = Leases {
+        member: leases.member,
+        held: leases.held[..3].to_vec(),
+    };
+    bench.store.release(&given).await.unwrap();
+    assert_eq!(bench.store.free().await.unwrap(), 3);
+
+    bench.store.renew(leases.member, SHORT).await.unwrap();
+    eventually("all have ended", || async {
+        bench.store.free().await.unwrap() == total
+    })
+    .await;
+}
+
 /// Its leases are free and it is no longer counted.
 pub async fn a_member_that_leaves_leaves_nothing_behind<D: OutboxDatabase>(bench: &Bench<D>) {
     let total = bench.store.partitions().await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::writing::failure;
 use super::{Bench, LONG, all, message, texts};
 use crate::OutboxDatabase;
 use crate::store::{Leases, MemberId, Read};
@@ -74,6 +75,47 @@ pub async fn a_read_keeps_its_limits<D: OutboxDatabase>(bench: &Bench<D>) {
         ..all(&leases)
     };
     assert_eq!(bench.store.read(&small).await.unwrap().len(), 7);
+}
+
+/// In the order of numbers, and never none at all.
+pub async fn a_read_keeps_its_bytes<D: OutboxDatabase>(bench: &Bench<D>) {
+    let messages: Vec<_> = (0..5)
+        .map(|n| message(Some("k"), &format!("{n}---------")))
+        .collect();
+    bench.append(&messages).await;
+    let leases = bench.own_all().await;
+    for (bytes, expected) in [(1, 1), (10, 1), (11, 2), (40, 4), (1_000, 5)] {
+        let read = Read {
+            bytes,
+            ..all(&leases)
+        };
+        let rows = bench.store.read(&read).await.unwrap();
+        assert_eq!(rows.len(), expected, "with {bytes} bytes");
+        assert!(rows.first().is_none_or(|row| row.data[0] == b'0'));
+    }
+}
+
+/// Whatever the reader knows: also what is appended after the hold, and also
+/// behind a dead one, but no other key, and nothing without a key.
+pub async fn what_is_behind_a_held_message_is_not_read<D: OutboxDatabase>(bench: &Bench<D>) {
+    let keys = ["held", "dead", "other"];
+    let say = |text: &str| keys.map(|key| message(Some(key), &format!("{key} {text}")));
+    bench.append(&say("1")).await;
+    bench.append(&[message(None, "none 1")]).await;
+    let leases = bench.own_all().await;
+    let rows = bench.read(&leases).await;
+    let failures: Vec<_> = [(0, false), (1, true), (3, false)]
+        .map(|(row, dead)| failure(rows[row].seq, dead))
+        .into();
+
+    bench.store.hold(&leases, &failures).await.unwrap();
+    bench.append(&say("2")).await;
+    bench.append(&[message(None, "none 2")]).await;
+
+    assert_eq!(
+        texts(&bench.read(&leases).await),
+        ["other 1", "other 2", "none 2"]
+    );
 }
 
 /// Held keys and messages in flight, but no message without a key.

@@ -6,10 +6,11 @@ use super::{Bench, all, message, texts};
 use crate::OutboxDatabase;
 use crate::store::{Failure, Leases, Read, RowState};
 
-fn failure(seq: i64, dead: bool) -> Failure {
+pub(super) fn failure(seq: i64, dead: bool) -> Failure {
     Failure {
         seq,
         dead,
+        attempted: true,
         reason: "because".to_owned(),
         retry_in: Duration::from_secs(5),
     }
@@ -46,7 +47,7 @@ pub async fn a_held_key_is_found_by_its_next_owner<D: OutboxDatabase>(bench: &Be
         .hold(&old, &[failure(head, false)])
         .await
         .unwrap();
-    assert_eq!(texts(&bench.read(&old).await), ["two"]);
+    assert!(bench.read(&old).await.is_empty());
     bench.store.sweep(&old, &["k".to_owned()]).await.unwrap();
 
     let new = bench.own_all().await;
@@ -64,6 +65,27 @@ pub async fn a_held_key_is_found_by_its_next_owner<D: OutboxDatabase>(bench: &Be
         (fetched[0].state, texts(&fetched)),
         (RowState::Held, vec!["one".to_owned()])
     );
+}
+
+/// What is only put aside was not attempted.
+pub async fn attempts_are_counted_if_they_were_made<D: OutboxDatabase>(bench: &Bench<D>) {
+    bench
+        .append(&[message(None, "tried"), message(None, "put aside")])
+        .await;
+    let leases = bench.own_all().await;
+    let rows = bench.read(&leases).await;
+    let aside = Failure {
+        attempted: false,
+        ..failure(rows[1].seq, false)
+    };
+
+    let failures = [failure(rows[0].seq, false), aside];
+    bench.store.hold(&leases, &failures).await.unwrap();
+
+    let kept = bench.store.kept(&partitions(&leases)).await.unwrap();
+    let mut attempts: Vec<_> = kept.iter().map(|kept| (kept.seq, kept.attempts)).collect();
+    attempts.sort_unstable();
+    assert_eq!(attempts, [(rows[0].seq, 1), (rows[1].seq, 0)]);
 }
 
 /// In bulk both ways, and nothing of another key with it.

@@ -22,6 +22,7 @@ const PROMOTE: &str = include_str!("sql/promote.sql");
 const HEARTBEAT: &str = include_str!("sql/heartbeat.sql");
 const RENEW: &str = include_str!("sql/renew.sql");
 const ACQUIRE: &str = include_str!("sql/acquire.sql");
+const FREE: &str = include_str!("sql/free.sql");
 const RELEASE: &str = include_str!("sql/release.sql");
 const LEAVE: &str = include_str!("sql/leave.sql");
 const STATS: &str = include_str!("sql/stats.sql");
@@ -84,6 +85,11 @@ impl OutboxStore for PostgresStore {
         rows.iter().map(lease).collect()
     }
 
+    async fn free(&self) -> Result<u32, DbError> {
+        let free: i64 = sqlx::query_scalar(FREE).fetch_one(self.db.reader()).await?;
+        Ok(u32::try_from(free).unwrap_or(u32::MAX))
+    }
+
     async fn release(&self, leases: &Leases) -> Result<(), DbError> {
         let (partitions, epochs) = columns(leases);
         sqlx::query(RELEASE)
@@ -122,6 +128,7 @@ impl OutboxStore for PostgresStore {
             .bind(i64::from(read.per_partition))
             .bind(i64::from(read.per_key))
             .bind(i64::from(read.limit))
+            .bind(i64::try_from(read.bytes).unwrap_or(i64::MAX))
             .fetch_all(self.db.reader())
             .await?;
         rows.iter().map(row).collect()
@@ -150,6 +157,7 @@ impl OutboxStore for PostgresStore {
             false => RowState::Held.as_str(),
         });
         let reasons = failures.iter().map(|failure| failure.reason.as_str());
+        let attempts = failures.iter().map(|failure| i32::from(failure.attempted));
         let retries = failures.iter().map(|failure| micros(failure.retry_in));
         Ok(sqlx::query_scalar(HOLD)
             .bind(partitions)
@@ -164,6 +172,7 @@ impl OutboxStore for PostgresStore {
             .bind(states.collect::<Vec<_>>())
             .bind(reasons.collect::<Vec<_>>())
             .bind(retries.collect::<Vec<_>>())
+            .bind(attempts.collect::<Vec<_>>())
             .fetch_all(self.db.writer())
             .await?)
     }

@@ -96,6 +96,12 @@ impl Breakers {
         }
     }
 
+    /// Whether a message of this type would be admitted.
+    pub(super) fn may_try(&self, kind: &str) -> bool {
+        let breaker = self.kinds.get(kind);
+        breaker.is_none_or(|breaker| !breaker.open || breaker.tokens > 0)
+    }
+
     /// The open breakers that may be tested now, each with a few tokens.
     pub(super) fn probe(&mut self, now: Instant) -> Vec<(String, usize)> {
         let due = self

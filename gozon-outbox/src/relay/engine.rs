@@ -24,6 +24,9 @@ use crate::store::{MemberId, OutboxStore};
 /// How often at least an event type that does not get through is tested.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
+/// How long the last two writes of a stopping relay may take, each.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
+
 pub(super) struct Engine {
     pub(super) store: Arc<dyn OutboxStore>,
     pub(super) publisher: Arc<dyn Publisher>,
@@ -35,6 +38,8 @@ pub(super) struct Engine {
     pub(super) breakers: Breakers,
     pub(super) batches: HashMap<Id, Vec<Ticket>>,
     pub(super) running: Running,
+    /// Which of the books is served next.
+    pub(super) turn: usize,
     pub(super) todo: Todo,
     pub(super) next: Timers,
     pub(super) nudged: bool,
@@ -48,6 +53,7 @@ pub(super) struct Engine {
 #[derive(Default)]
 pub(super) struct Running {
     pub(super) tick: bool,
+    pub(super) look: bool,
     pub(super) read: bool,
     pub(super) delete: bool,
     /// Holds, releases of keys, loads and sweeps wait for each other, so that
@@ -70,6 +76,7 @@ pub(super) struct Todo {
 /// When each job is next due.
 pub(super) struct Timers {
     pub(super) tick: Instant,
+    pub(super) look: Instant,
     pub(super) poll: Instant,
     pub(super) delete: Instant,
     pub(super) sweep: Instant,
@@ -99,9 +106,11 @@ impl Engine {
             jobs: JoinSet::new(),
             batches: HashMap::new(),
             running: Running::default(),
+            turn: 0,
             todo: Todo::default(),
             next: Timers {
                 tick: now,
+                look: now,
                 poll: now,
                 delete: now,
                 sweep: now,
@@ -181,13 +190,15 @@ impl Engine {
             && self.batches.is_empty()
             && !self.running.delete
             && !self.running.books
+            // It may be taking leases, which would outlive us.
+            && !self.running.tick
     }
 
     async fn leave(mut self) {
         self.jobs.shutdown().await;
         self.local.set_owned(Vec::new());
         metrics::owned_partitions(0);
-        let limit = self.store_timeout();
+        let limit = LEAVE_TIMEOUT;
         // Confirmed is confirmed; what is not deleted now is repeated later.
         let seqs: Vec<i64> = self.todo.deletes.iter().map(|(_, seq)| *seq).collect();
         if !seqs.is_empty()
@@ -208,7 +219,7 @@ impl Engine {
     /// Starts everything that can start now.
     pub(super) fn advance(&mut self, now: Instant) {
         for (kind, tokens) in self.breakers.probe(now) {
-            self.lanes.unpark(&kind, tokens);
+            self.lanes.hasten(&kind, tokens, now);
         }
         self.dispatch(now);
         if now < self.next.store {
@@ -226,10 +237,13 @@ impl Engine {
         if self.stopping.is_some() {
             return;
         }
+        if !self.running.look && now >= self.next.look {
+            self.start_look(now);
+        }
         if self.can_read(now) && (self.nudged || now >= self.next.poll) {
             self.start_read(now);
         }
-        if !self.running.fetch && self.lanes.next_due().is_some_and(|due| due <= now) {
+        if self.can_fetch() && self.lanes.next_due().is_some_and(|due| due <= now) {
             self.start_fetch(now);
         }
         if !self.running.release {
@@ -258,6 +272,7 @@ impl Engine {
             self.delete_at(),
             !self.running.delete && !self.todo.deletes.is_empty(),
         );
+        consider(self.next.look, live && !self.running.look);
         consider(self.next.poll, live && self.can_read(now));
         consider(self.next.sweep, live && books);
         consider(self.next.promote, live && !self.running.promote);
@@ -266,7 +281,7 @@ impl Engine {
         let pending = !self.todo.holds.is_empty() || !self.todo.releases.is_empty();
         consider(now, books && pending && now < self.next.store);
         if let Some(due) = self.lanes.next_due() {
-            consider(due, live && !self.running.fetch);
+            consider(due, live && self.can_fetch());
         }
         if let Some(probe) = self.breakers.next_probe() {
             wake = wake.min(probe);
@@ -276,8 +291,18 @@ impl Engine {
 
     pub(super) fn can_read(&self, now: Instant) -> bool {
         !self.running.read
-            && self.lanes.load() < self.config.max_buffered
+            && self.room() > 0
+            && self.lanes.bytes() < self.config.max_buffered_bytes
             && !self.territory.readable(now).held.is_empty()
+    }
+
+    /// Messages that may still be taken into memory.
+    pub(super) fn room(&self) -> usize {
+        self.config.max_buffered.saturating_sub(self.lanes.load())
+    }
+
+    fn can_fetch(&self) -> bool {
+        !self.running.fetch && self.lanes.bytes() < self.config.max_buffered_bytes
     }
 
     /// A delete waits a moment for company, unless there is enough of it.

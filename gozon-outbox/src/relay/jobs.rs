@@ -14,17 +14,26 @@ use crate::store::{Failure, Kept, Lease, Leases, MemberId, OutboxStats, OutboxSt
 /// What a job reports.
 pub(super) enum Done {
     Ticked(Result<Tick, DbError>),
-    Read(u32, Result<Vec<Row>, DbError>),
+    /// How many leases are free.
+    Looked(Result<u32, DbError>),
+    Read(Asked, Result<Vec<Row>, DbError>),
     Published(Vec<Outcome>),
     Deleted(Vec<(LaneId, i64)>, Result<(), DbError>),
     Held(Vec<Held>, Leases, Result<Vec<i32>, DbError>),
     Unheld(Vec<Arc<str>>, Result<Vec<i32>, DbError>),
     Loaded(Vec<i32>, Result<Vec<Kept>, DbError>),
-    Swept(Result<(), DbError>),
+    Swept(Vec<String>, Result<(), DbError>),
     Fetched(Vec<(LaneId, i64)>, Result<Vec<Row>, DbError>),
     Released(Leases, Result<(), DbError>),
     Promoted(Result<u64, DbError>),
     Counted(Result<OutboxStats, DbError>),
+}
+
+/// What a read was told.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) limit: u32,
+    pub(super) leases: Leases,
 }
 
 /// A failure on its way into the table.

@@ -1,7 +1,6 @@
 mod backoff;
 mod engine;
 mod jobs;
-mod lane;
 mod lanes;
 mod outcomes;
 mod reports;

@@ -11,7 +11,6 @@ use tracing::{debug, error, info, warn};
 use super::backoff::pause;
 use super::engine::Engine;
 use super::jobs::Held;
-use super::lane::Cause;
 use super::lanes::{LaneId, Message, Ticket};
 use crate::metrics;
 use crate::store::{Failure, Leases, Row, RowState};
@@ -23,13 +22,6 @@ const DEAD_RECHECK: Duration = Duration::from_secs(5);
 const REASON_CHARS: usize = 500;
 
 impl Engine {
-    pub(super) fn take_in(&mut self, row: Row) {
-        // Given up or lost while the read was under way.
-        if self.territory.is_active(row.partition) {
-            self.lanes.add(message(row));
-        }
-    }
-
     pub(super) fn published(&mut self, tickets: &[Ticket], outcomes: Vec<Outcome>) {
         let now = Instant::now();
         let mut outcomes = outcomes.into_iter();
@@ -60,14 +52,15 @@ impl Engine {
                     );
                     let (min, max) = (self.config.returned_min, self.config.returned_max);
                     let retry = pause(min, max, ticket.attempts + 1, ticket.seq);
-                    self.hold(ticket, Cause::Returned, reason, retry, now);
+                    failed.insert(&ticket.kind, "returned");
+                    self.fail(ticket, false, false, reason, retry, now);
                 }
                 Outcome::Refused { reason } => {
                     error!(
                         message.kind = %ticket.kind, message.seq = ticket.seq, reason,
                         "the broker refuses a message for its own sake; it is dead and holds its key"
                     );
-                    self.hold(ticket, Cause::Dead, reason, DEAD_RECHECK, now);
+                    self.fail(ticket, true, false, reason, DEAD_RECHECK, now);
                 }
             }
         }
@@ -77,8 +70,7 @@ impl Engine {
                     message.kind = kind,
                     "messages of this type get through again"
                 );
-                self.lanes.unpark(kind, usize::MAX);
-                self.lanes.hasten(kind, now);
+                self.lanes.hasten(kind, usize::MAX, now);
             }
         }
         for (kind, how) in failed {
@@ -107,24 +99,13 @@ impl Engine {
         debug!(message.kind = %ticket.kind, message.seq = ticket.seq, reason, "not confirmed");
         let (min, max) = (self.config.retry_min, self.config.retry_max);
         let retry = pause(min, max, ticket.attempts + 1, ticket.seq);
-        self.fail(ticket, Cause::Outage, alone, reason, retry, now);
-    }
-
-    fn hold(
-        &mut self,
-        ticket: &Ticket,
-        cause: Cause,
-        reason: String,
-        retry: Duration,
-        now: Instant,
-    ) {
-        self.fail(ticket, cause, false, reason, retry, now);
+        self.fail(ticket, false, alone, reason, retry, now);
     }
 
     fn fail(
         &mut self,
         ticket: &Ticket,
-        cause: Cause,
+        dead: bool,
         alone: bool,
         reason: String,
         retry_in: Duration,
@@ -135,20 +116,35 @@ impl Engine {
             self.lanes.forgotten(ticket);
             return;
         }
-        self.lanes.failed(ticket, cause, alone);
+        self.lanes.failed(ticket, dead, alone);
+        let kept = reason.chars().filter(|c| *c != '\0').take(REASON_CHARS);
+        let failure = Failure {
+            seq: ticket.seq,
+            dead,
+            attempted: true,
+            reason: kept.collect(),
+            retry_in,
+        };
+        self.write_hold(ticket, failure, now);
+    }
+
+    /// Its type is not getting through: it waits in the table, not in memory.
+    pub(super) fn parked(&mut self, ticket: &Ticket, now: Instant) {
+        let failure = Failure {
+            seq: ticket.seq,
+            dead: false,
+            attempted: false,
+            reason: "messages of this type do not get through".to_owned(),
+            retry_in: pause(self.config.retry_max, self.config.retry_max, 1, ticket.seq),
+        };
+        self.write_hold(ticket, failure, now);
+    }
+
+    fn write_hold(&mut self, ticket: &Ticket, failure: Failure, now: Instant) {
         self.todo.holds.push(Held {
             lane: ticket.lane.clone(),
-            failure: Failure {
-                seq: ticket.seq,
-                dead: cause == Cause::Dead,
-                reason: reason
-                    .chars()
-                    .filter(|c| *c != '\0')
-                    .take(REASON_CHARS)
-                    .collect(),
-                retry_in,
-            },
-            due: now + retry_in,
+            due: now + failure.retry_in,
+            failure,
         });
     }
 
@@ -159,7 +155,7 @@ impl Engine {
             "a message in the outbox is not readable; it is dead and holds its key"
         );
         metrics::relayed("dead", 1);
-        self.hold(ticket, Cause::Dead, reason, DEAD_RECHECK, Instant::now());
+        self.fail(ticket, true, false, reason, DEAD_RECHECK, Instant::now());
     }
 
     pub(super) fn deleted(&mut self, deletes: Vec<(LaneId, i64)>) {
@@ -178,15 +174,13 @@ impl Engine {
 
     /// The failures are in the table, those of partitions that are still ours.
     pub(super) fn held(&mut self, holds: Vec<Held>, asked: &Leases, standing: &[i32]) {
-        let lost: Vec<i32> = asked
-            .held
-            .iter()
-            .map(|lease| lease.partition)
-            .filter(|partition| !standing.contains(partition))
+        let held = asked.held.iter();
+        let lost: Vec<_> = held
+            .filter(|lease| !standing.contains(&lease.partition))
             .collect();
-        for partition in &lost {
-            self.lanes.leave(*partition);
-            self.territory.remove(*partition);
+        for lease in &lost {
+            self.lanes.leave(lease.partition);
+            self.territory.lose(**lease);
         }
         if !lost.is_empty() {
             warn!(count = lost.len(), "partition leases lost");
@@ -222,7 +216,7 @@ impl Engine {
     }
 }
 
-fn message(row: Row) -> Message {
+pub(super) fn message(row: Row) -> Message {
     Message {
         ticket: Ticket {
             lane: LaneId::of(row.key.as_deref(), row.seq),
@@ -230,6 +224,7 @@ fn message(row: Row) -> Message {
             partition: row.partition,
             kind: row.kind,
             attempts: row.attempts,
+            bytes: row.data.len(),
         },
         envelope: Envelope::from_stored(&row.attributes, row.data)
             .map_err(|unreadable| unreadable.to_string()),

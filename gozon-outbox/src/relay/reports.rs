@@ -13,9 +13,10 @@ use super::RelayError;
 use super::backoff::pause;
 use super::engine::Engine;
 use super::jobs::{self, Done};
+use super::outcomes::message;
 use super::territory::Stage;
 use crate::metrics;
-use crate::store::{Kept, Leases, Row};
+use crate::store::{Kept, Lease, Leases, Row};
 
 impl Engine {
     pub(super) fn finish(&mut self, done: Result<(Id, Done), JoinError>) -> Result<(), RelayError> {
@@ -42,10 +43,16 @@ impl Engine {
                     self.next.tick = self.next.store;
                 }
             }
-            Done::Read(limit, result) => {
+            Done::Looked(result) => {
+                self.running.look = false;
+                if self.answer("look for free leases", result)? > Some(0) {
+                    self.next.tick = Instant::now();
+                }
+            }
+            Done::Read(asked, result) => {
                 self.running.read = false;
                 match self.answer("read the outbox", result)? {
-                    Some(rows) => self.was_read(limit, rows),
+                    Some(rows) => self.was_read(&asked, rows),
                     None => self.nudged = true,
                 }
             }
@@ -87,9 +94,17 @@ impl Engine {
                     None => self.unload(&partitions),
                 }
             }
-            Done::Swept(result) => {
+            Done::Swept(keys, result) => {
                 self.running.books = false;
-                self.answer("sweep held keys", result)?;
+                if self.answer("sweep held keys", result)?.is_some() {
+                    self.lanes.swept(&keys);
+                } else {
+                    // It may still be on its way, and would take the rows of a
+                    // key out of the ready set that flows by then. With another
+                    // epoch it changes nothing.
+                    let partitions = self.lanes.partitions_of(&keys);
+                    self.give_up(&partitions);
+                }
             }
             Done::Fetched(asked, result) => {
                 self.running.fetch = false;
@@ -109,8 +124,16 @@ impl Engine {
             }
             Done::Counted(result) => {
                 self.running.count = false;
-                if let Some(stats) = self.answer("count the outbox", result)? {
-                    metrics::stats(&stats);
+                match result {
+                    Ok(stats) => metrics::stats(&stats),
+                    // Counting much takes long; that is no outage.
+                    Err(error) if error.class() == ErrorClass::Retry => {
+                        debug!(%error, "the outbox could not be counted");
+                    }
+                    Err(source) => {
+                        let doing = "count the outbox";
+                        return Err(RelayError::Store { doing, source });
+                    }
                 }
             }
         }
@@ -213,6 +236,10 @@ impl Engine {
     }
 
     pub(super) fn released(&mut self, leases: &Leases, released: bool) {
+        if released {
+            // Ours again, if nobody else is to have them.
+            self.next.tick = Instant::now();
+        }
         for lease in &leases.held {
             if released {
                 self.territory.remove(lease.partition);
@@ -231,22 +258,28 @@ impl Engine {
         self.local.set_owned(active);
     }
 
-    pub(super) fn was_read(&mut self, limit: u32, rows: Vec<Row>) {
+    pub(super) fn was_read(&mut self, asked: &jobs::Asked, rows: Vec<Row>) {
         let found = rows.len();
         self.poll = match found {
             0 => (self.poll * 2).min(self.config.poll_max),
             _ => self.config.poll_min,
         };
         self.next.poll = Instant::now() + self.poll;
+        let leases = asked.leases.held.iter();
+        let leases: HashMap<i32, Lease> = leases.map(|lease| (lease.partition, *lease)).collect();
         let mut per_partition: HashMap<i32, u32> = HashMap::new();
         for row in rows {
             *per_partition.entry(row.partition).or_default() += 1;
-            self.take_in(row);
+            // Given up or lost while the read was under way, it belongs to others.
+            let lease = leases.get(&row.partition);
+            if lease.is_some_and(|lease| self.territory.is_active(*lease)) {
+                self.lanes.add(message(row));
+            }
         }
         let capped = per_partition
             .values()
             .any(|count| *count >= self.config.read_per_partition);
-        if capped || found >= usize::try_from(limit).unwrap_or(usize::MAX) {
+        if capped || found >= usize::try_from(asked.limit).unwrap_or(usize::MAX) {
             self.nudged = true;
         }
     }

@@ -7,16 +7,20 @@ use gozon_core::{Outcome, failpoint};
 use tokio::time::{Instant, timeout};
 
 use super::engine::Engine;
-use super::jobs::{self, Done};
+use super::jobs::{self, Asked, Done};
 use super::lanes::{Message, Verdict};
 use super::territory::Stage;
 use crate::store::Read;
 
 /// Held messages that one statement fetches, and deletes that one statement makes.
-const FETCH: usize = 256;
+const FETCH: usize = 64;
 const DELETE: usize = 1_024;
 /// How often the rows of held keys are taken out of the ready set.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// The shortest time after which a heartbeat is given up.
+const TICK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often at least leases are looked for that nobody holds.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A smaller batch is not worth a round trip of its own.
 const SMALL_BATCH: usize = 16;
 
@@ -37,7 +41,8 @@ impl Engine {
             let even = self.lanes.ready().div_ceil(free).max(SMALL_BATCH);
             let size = even.min(self.config.max_batch).min(room);
             let (territory, breakers) = (&self.territory, &mut self.breakers);
-            let batch = self.lanes.take_batch(size, |ticket| {
+            let again = now + self.config.retry_max;
+            let taken = self.lanes.take_batch(size, again, |ticket| {
                 if !territory.may_publish(ticket.partition, now) {
                     Verdict::Wait
                 } else if breakers.admit(&ticket.kind) {
@@ -46,10 +51,13 @@ impl Engine {
                     Verdict::Park
                 }
             });
-            if batch.is_empty() {
+            for ticket in &taken.parked {
+                self.parked(ticket, now);
+            }
+            if taken.batch.is_empty() {
                 return;
             }
-            self.start_publish(batch);
+            self.start_publish(taken.batch);
         }
     }
 
@@ -85,7 +93,11 @@ impl Engine {
         self.next.tick = now + self.config.term / 3;
         let store = Arc::clone(&self.store);
         let (member, partitions) = (self.territory.member(), self.local.partitions());
-        let (term, limit) = (self.config.term, self.store_timeout());
+        // A silent connection must not cost the lease: there is time for another.
+        let limit = self
+            .store_timeout()
+            .min((self.config.term / 2).max(TICK_TIMEOUT));
+        let term = self.config.term;
         let alone = self.config.sole_process;
         let local = Arc::clone(&self.local);
         let stopping = self.stopping.is_some();
@@ -111,10 +123,25 @@ impl Engine {
         });
     }
 
+    /// Between two heartbeats a glance whether somebody's leases have ended.
+    pub(super) fn start_look(&mut self, now: Instant) {
+        self.next.look = now + LOOK_EVERY.min(self.config.term / 10);
+        if self.config.sole_process || self.running.tick {
+            return;
+        }
+        self.running.look = true;
+        let (store, bound) = (Arc::clone(&self.store), self.store_timeout());
+        self.jobs
+            .spawn(async move { Done::Looked(jobs::bounded(bound, store.free()).await) });
+    }
+
     pub(super) fn start_read(&mut self, now: Instant) {
         self.running.read = true;
         self.nudged = false;
-        let room = self.config.max_buffered.saturating_sub(self.lanes.load());
+        self.lanes.begin_read();
+        let room = self.room();
+        let bytes = self.config.max_buffered_bytes;
+        let bytes = bytes.saturating_sub(self.lanes.bytes());
         let limit = self
             .config
             .read_limit
@@ -127,6 +154,7 @@ impl Engine {
             per_partition: self.config.read_per_partition,
             per_key: self.config.read_per_key,
             limit,
+            bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
         };
         let (store, bound) = (Arc::clone(&self.store), self.store_timeout());
         self.jobs.spawn(async move {
@@ -134,7 +162,8 @@ impl Engine {
             if rows.as_ref().is_ok_and(|rows| !rows.is_empty()) {
                 failpoint!("outbox.read");
             }
-            Done::Read(limit, rows)
+            let leases = read.leases;
+            Done::Read(Asked { limit, leases }, rows)
         });
     }
 
@@ -152,45 +181,82 @@ impl Engine {
         });
     }
 
-    /// Starts the next write about held keys, or the load of a new partition's.
+    /// Starts the next of the books, each in its turn: failures that never
+    /// cease must not keep a key held or a new partition closed.
     pub(super) fn start_books(&mut self, now: Instant) {
-        let (store, bound) = (Arc::clone(&self.store), self.store_timeout());
-        let leases = self.territory.writable();
-        if !self.todo.holds.is_empty() {
-            let holds = std::mem::take(&mut self.todo.holds);
-            let failures: Vec<_> = holds.iter().map(|held| held.failure.clone()).collect();
-            self.jobs.spawn(async move {
-                let result = jobs::bounded(bound, store.hold(&leases, &failures)).await;
-                Done::Held(holds, leases, result)
-            });
-        } else if !self.todo.releases.is_empty() {
-            let keys = std::mem::take(&mut self.todo.releases);
-            let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
-            self.jobs.spawn(async move {
-                Done::Unheld(
-                    keys,
-                    jobs::bounded(bound, store.unhold(&leases, &names)).await,
-                )
-            });
-        } else if let Some(partitions) = self.loadable() {
-            self.territory.set_stage(&partitions, Stage::Loading);
-            self.jobs.spawn(async move {
-                let kept = jobs::bounded(bound, store.kept(&partitions)).await;
-                Done::Loaded(partitions, kept)
-            });
-        } else if now >= self.next.sweep && self.stopping.is_none() {
-            self.next.sweep = now + SWEEP_EVERY;
-            let keys = self.lanes.held_keys();
-            if keys.is_empty() {
+        for _ in 0..4 {
+            self.turn = (self.turn + 1) % 4;
+            self.running.books = match self.turn {
+                0 => self.start_hold(),
+                1 => self.start_unhold(),
+                2 => self.start_load(),
+                _ => self.start_sweep(now),
+            };
+            if self.running.books {
                 return;
             }
-            self.jobs.spawn(async move {
-                Done::Swept(jobs::bounded(bound, store.sweep(&leases, &keys)).await)
-            });
-        } else {
-            return;
         }
-        self.running.books = true;
+    }
+
+    fn start_hold(&mut self) -> bool {
+        if self.todo.holds.is_empty() {
+            return false;
+        }
+        let (store, bound) = (Arc::clone(&self.store), self.store_timeout());
+        let leases = self.territory.writable();
+        let holds = std::mem::take(&mut self.todo.holds);
+        let failures: Vec<_> = holds.iter().map(|held| held.failure.clone()).collect();
+        self.jobs.spawn(async move {
+            let result = jobs::bounded(bound, store.hold(&leases, &failures)).await;
+            Done::Held(holds, leases, result)
+        });
+        true
+    }
+
+    fn start_unhold(&mut self) -> bool {
+        if self.todo.releases.is_empty() {
+            return false;
+        }
+        let (store, bound) = (Arc::clone(&self.store), self.store_timeout());
+        let leases = self.territory.writable();
+        let keys = std::mem::take(&mut self.todo.releases);
+        let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
+        self.jobs.spawn(async move {
+            let result = jobs::bounded(bound, store.unhold(&leases, &names)).await;
+            Done::Unheld(keys, result)
+        });
+        true
+    }
+
+    fn start_load(&mut self) -> bool {
+        let Some(partitions) = self.loadable() else {
+            return false;
+        };
+        self.territory.set_stage(&partitions, Stage::Loading);
+        let (store, bound) = (Arc::clone(&self.store), self.store_timeout());
+        self.jobs.spawn(async move {
+            let kept = jobs::bounded(bound, store.kept(&partitions)).await;
+            Done::Loaded(partitions, kept)
+        });
+        true
+    }
+
+    fn start_sweep(&mut self, now: Instant) -> bool {
+        if now < self.next.sweep || self.stopping.is_some() {
+            return false;
+        }
+        self.next.sweep = now + SWEEP_EVERY;
+        let keys = self.lanes.held_keys();
+        if keys.is_empty() {
+            return false;
+        }
+        let (store, bound) = (Arc::clone(&self.store), self.store_timeout());
+        let leases = self.territory.writable();
+        self.jobs.spawn(async move {
+            let result = jobs::bounded(bound, store.sweep(&leases, &keys)).await;
+            Done::Swept(keys, result)
+        });
+        true
     }
 
     /// New partitions of which nothing is in memory: what an earlier epoch
@@ -205,7 +271,10 @@ impl Engine {
     }
 
     pub(super) fn start_fetch(&mut self, now: Instant) {
-        let due = self.lanes.take_due(now, FETCH);
+        let (breakers, again) = (&self.breakers, now + self.config.retry_max);
+        let due = self
+            .lanes
+            .take_due(now, FETCH, again, |kind| breakers.may_try(kind));
         if due.is_empty() {
             return;
         }

@@ -108,10 +108,18 @@ impl Territory {
         self.leases(|owned| owned.stage == Stage::Active && now < owned.until)
     }
 
-    pub(super) fn is_active(&self, partition: i32) -> bool {
-        self.owned
-            .get(&partition)
-            .is_some_and(|owned| owned.stage == Stage::Active)
+    /// Whether messages that were read under this lease may be taken in.
+    pub(super) fn is_active(&self, lease: Lease) -> bool {
+        let owned = self.owned.get(&lease.partition);
+        owned.is_some_and(|owned| owned.stage == Stage::Active && owned.epoch == lease.epoch)
+    }
+
+    /// Forgets a lease that was lost, unless it was taken again since.
+    pub(super) fn lose(&mut self, lease: Lease) {
+        let owned = self.owned.get(&lease.partition);
+        if owned.is_some_and(|owned| owned.epoch == lease.epoch) {
+            self.owned.remove(&lease.partition);
+        }
     }
 
     /// What may be written about: everything but what is being given back.

@@ -27,6 +27,7 @@ const BURY: &str = include_str!("sql/bury.sql");
 const MEMBERS: &str = include_str!("sql/members.sql");
 const RENEW: &str = include_str!("sql/renew.sql");
 const ACQUIRE: &str = include_str!("sql/acquire.sql");
+const FREE: &str = include_str!("sql/free.sql");
 const RELEASE: &str = include_str!("sql/release.sql");
 const LEAVE: &str = include_str!("sql/leave.sql");
 const RESIGN: &str = include_str!("sql/resign.sql");
@@ -97,6 +98,11 @@ impl OutboxStore for SqliteStore {
         rows.iter().map(lease).collect()
     }
 
+    async fn free(&self) -> Result<u32, DbError> {
+        let free: i64 = sqlx::query_scalar(FREE).fetch_one(self.db.reader()).await?;
+        Ok(u32::try_from(free).unwrap_or(u32::MAX))
+    }
+
     async fn release(&self, leases: &Leases) -> Result<(), DbError> {
         sqlx::query(RELEASE)
             .bind(pairs(leases))
@@ -130,6 +136,7 @@ impl OutboxStore for SqliteStore {
             .bind(i64::from(read.per_partition))
             .bind(i64::from(read.per_key))
             .bind(i64::from(read.limit))
+            .bind(i64::try_from(read.bytes).unwrap_or(i64::MAX))
             .fetch_all(self.db.reader())
             .await?;
         rows.iter().map(row).collect()
@@ -160,7 +167,8 @@ impl OutboxStore for SqliteStore {
                     false => RowState::Held,
                 };
                 let retry = micros(failure.retry_in);
-                json!([failure.seq, state.as_str(), failure.reason, retry])
+                let attempts = i32::from(failure.attempted);
+                json!([failure.seq, state.as_str(), failure.reason, retry, attempts])
             })
             .collect();
         let mut tx = self.db.begin().await?;

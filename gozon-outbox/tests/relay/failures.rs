@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use gozon_outbox::OutboxConfig;
 use gozon_outbox::conformance::{eventually, message};
 
 use crate::Story;
@@ -188,5 +189,52 @@ async fn an_outage_publishes_little_loses_nothing_and_ends_soon() {
         let wanted = [format!("{name}:{key}"), format!("{name}:{}", key + 1_500)];
         assert_eq!(story.broker.first_seen(&name), wanted);
     }
+    relay.stop().await;
+}
+
+/// More of them than fit into memory, with and without a key.
+#[tokio::test]
+async fn a_type_that_does_not_get_through_leaves_room_for_the_others() {
+    let story = Story::new().await;
+    let down = Arc::new(AtomicBool::new(true));
+    let type_down = down.clone();
+    story.broker.script(move |text, _| {
+        (text.contains("down") && type_down.load(Ordering::SeqCst)).then(|| nacked().unwrap())
+    });
+    let mut messages: Vec<_> = (0..600)
+        .map(|n| {
+            let key = format!("k{}", n % 200);
+            let mut bad = match n % 3 {
+                0 => message(None, &format!(":down{n}")),
+                _ => message(Some(&key), &format!("{key}:down{n:03}")),
+            };
+            bad.envelope.kind = "down".to_owned();
+            bad
+        })
+        .collect();
+    messages.push(message(Some("good"), "good:1"));
+    messages.push(message(Some("k1"), "k1:last"));
+    messages.push(message(None, ":good"));
+    story.bench.append(&messages).await;
+    let config = OutboxConfig {
+        max_buffered: 100,
+        read_limit: 50,
+        ..Story::config()
+    };
+
+    let relay = story.start_with(config);
+
+    eventually("the others flow", || async {
+        let seen = story.broker.seen();
+        [":good", "good:1"]
+            .iter()
+            .all(|text| seen.contains(&(*text).to_owned()))
+    })
+    .await;
+    assert!(!story.broker.seen().contains(&"k1:last".to_owned()));
+    down.store(false, Ordering::SeqCst);
+    story.emptied().await;
+    let k1 = story.broker.first_seen("k1");
+    assert!(k1.is_sorted() && k1.len() == 3, "{k1:?}");
     relay.stop().await;
 }

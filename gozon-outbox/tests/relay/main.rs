@@ -8,6 +8,7 @@ mod failures;
 mod order;
 mod outage;
 mod sharing;
+mod store;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use broker::Broker;
 use gozon_core::Append;
 use gozon_outbox::conformance::{Bench, eventually, message};
+use gozon_outbox::store::OutboxStore;
 use gozon_outbox::{OutboxConfig, Relay, RelayError};
 use gozon_sqlx::Sqlite;
 use gozon_sqlx::sqlite::{PoolSettings, open};
@@ -65,7 +67,11 @@ impl Story {
     }
 
     fn start_with(&self, config: OutboxConfig) -> Running {
-        let relay = Relay::on(self.bench.store.clone(), self.broker.clone(), config).unwrap();
+        self.start_on(self.bench.store.clone(), config)
+    }
+
+    fn start_on(&self, store: Arc<dyn OutboxStore>, config: OutboxConfig) -> Running {
+        let relay = Relay::on(store, self.broker.clone(), config).unwrap();
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(relay.run(shutdown.clone()));
         Running { task, shutdown }

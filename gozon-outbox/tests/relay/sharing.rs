@@ -130,3 +130,30 @@ async fn last_heartbeat(story: &Story) -> Option<i64> {
         .await
         .unwrap()
 }
+
+/// Well before the survivor's next heartbeat, which is due after 20 s.
+#[tokio::test]
+async fn a_survivor_notices_within_a_second_that_leases_have_ended() {
+    let story = Story::new().await;
+    let config = OutboxConfig {
+        term: Duration::from_secs(60),
+        ..Story::config()
+    };
+    let survivor = story.start_with(config);
+    eventually("the first owns all", || async {
+        owners(&story).await == [64]
+    })
+    .await;
+    // As if half of them had been a relay's that died a term ago.
+    sqlx::query("UPDATE gozon_outbox_leases SET owner = x'00', until = 0 WHERE partition >= 32")
+        .execute(story.bench.db.writer())
+        .await
+        .unwrap();
+    assert_eq!(owners(&story).await, [32, 32]);
+
+    eventually("the survivor owns all", || async {
+        owners(&story).await == [64]
+    })
+    .await;
+    survivor.stop().await;
+}

@@ -14,11 +14,12 @@ WITH lease AS MATERIALIZED (
 held AS (
     UPDATE gozon_outbox AS o
     SET state = f.state,
-        attempts = o.attempts + 1,
+        attempts = o.attempts + f.attempts,
         last_error = f.error,
         retry_at = CASE WHEN f.state = 'held'
             THEN clock_timestamp() + f.retry_us * interval '1 microsecond' END
-    FROM unnest($4::int8[], $5::text[], $6::text[], $7::int8[]) AS f (seq, state, error, retry_us)
+    FROM unnest($4::int8[], $5::text[], $6::text[], $7::int8[], $8::int4[])
+        AS f (seq, state, error, retry_us, attempts)
     WHERE o.seq = f.seq
       AND o.partition IN (SELECT partition FROM lease)
 )

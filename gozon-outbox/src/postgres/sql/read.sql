@@ -1,25 +1,37 @@
 -- $1 partitions, $2 their epochs, $3 owner, $4 keys to leave out, $5 sequence
--- numbers to leave out, $6 rows per partition, $7 rows per key, $8 rows in all.
+-- numbers to leave out, $6 rows per partition, $7 rows per key, $8 rows in all,
+-- $9 bytes of payload in all.
 --
 -- One index scan per owned partition: a plain `partition = ANY(..) ORDER BY seq`
 -- walks through other owners' rows. The epoch is checked in the same snapshot,
 -- because an owner that lost its lease does not know which keys are held.
 -- NOT IN over a sub-select, not `<> ALL`, is hashed also in a generic plan.
+-- A row behind a held or dead one of its key waits; the LIMIT keeps that question
+-- one index probe per row, where an anti-join might hash all that is held.
 -- Bodies are fetched last, for the rows that are returned.
-WITH picked AS MATERIALIZED (
-    SELECT r.seq
+WITH found AS MATERIALIZED (
+    SELECT r.seq, r.bytes
     FROM unnest($1::int4[], $2::int8[]) AS mine (partition, epoch)
     JOIN gozon_outbox_leases AS l
         ON l.partition = mine.partition AND l.epoch = mine.epoch AND l.owner = $3
     CROSS JOIN LATERAL (
-        SELECT x.seq, x.key, row_number() OVER (PARTITION BY x.key ORDER BY x.seq) AS place
+        SELECT x.seq, x.key, x.bytes, row_number() OVER (PARTITION BY x.key ORDER BY x.seq) AS place
         FROM (
-            SELECT o.seq, o.key
+            SELECT o.seq, o.key, octet_length(o.data) AS bytes
             FROM gozon_outbox AS o
             WHERE o.partition = l.partition
               AND o.state = 'ready'
               AND (o.key IS NULL OR o.key NOT IN (SELECT unnest($4::text[])))
               AND o.seq NOT IN (SELECT unnest($5::int8[]))
+              AND (
+                SELECT h.seq
+                FROM gozon_outbox AS h
+                WHERE h.partition = o.partition
+                  AND h.key = o.key
+                  AND h.seq < o.seq
+                  AND h.state IN ('held', 'dead')
+                LIMIT 1
+              ) IS NULL
             ORDER BY o.seq
             LIMIT $6
         ) AS x
@@ -27,6 +39,11 @@ WITH picked AS MATERIALIZED (
     WHERE r.key IS NULL OR r.place <= $7
     ORDER BY r.seq
     LIMIT $8
+),
+picked AS MATERIALIZED (
+    SELECT f.seq
+    FROM (SELECT seq, sum(bytes) OVER (ORDER BY seq) - bytes AS before FROM found) AS f
+    WHERE f.before < $9
 )
 SELECT body.*
 FROM picked

@@ -1,7 +1,7 @@
--- ?1 JSON array of [seq, state, error, retry_us], ?2 partitions whose leases stand.
+-- ?1 JSON array of [seq, state, error, retry_us, attempts], ?2 partitions whose leases stand.
 UPDATE gozon_outbox
 SET state = f.value ->> 1,
-    attempts = attempts + 1,
+    attempts = attempts + (f.value ->> 4),
     last_error = f.value ->> 2,
     retry_at = CASE WHEN f.value ->> 1 = 'held'
         THEN CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER) + (f.value ->> 3) END

@@ -4,18 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-use super::lanes::Message;
-
-/// Why a lane is held; decides when it is tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// Nacked or unknown: the end of the outage ends the wait.
-    Outage,
-    /// No queue for it.
-    Returned,
-    /// Refused for its own sake: only a person ends the wait.
-    Dead,
-}
+use super::message::Message;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -30,15 +19,19 @@ pub(super) enum Stage {
     Releasing,
 }
 
+/// The first message of the lane is unsent, and nothing behind it may go.
 #[derive(Debug)]
 pub(super) struct Hold {
     pub(super) seq: i64,
     pub(super) kind: String,
-    pub(super) cause: Cause,
+    /// Refused for its own sake: only a person ends the wait.
+    pub(super) dead: bool,
     pub(super) stage: Stage,
     /// The last outcome was unknown. Published alone, so that a message which
     /// closes its channel is recognised and takes nothing else down.
     pub(super) alone: bool,
+    /// The table shows the hold, so reads find it there by themselves.
+    pub(super) swept: bool,
 }
 
 #[derive(Debug)]
@@ -70,6 +63,12 @@ impl Lane {
 
     pub(super) fn stage(&self) -> Option<Stage> {
         self.hold.as_ref().map(|hold| hold.stage)
+    }
+
+    /// Whether the table does not show by itself that the lane is held.
+    pub(super) fn held_in_memory_only(&self) -> bool {
+        let hold = self.hold.as_ref();
+        hold.is_some_and(|hold| !hold.swept || hold.stage == Stage::Releasing)
     }
 
     pub(super) fn publishable(&self) -> bool {

@@ -1,0 +1,223 @@
+//! Lanes whose first message is unsent: nothing behind it may go.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::Lanes;
+use super::lane::{Hold, Lane, Stage};
+use super::message::{LaneId, Message, Ticket};
+use crate::store::Kept;
+
+impl Lanes {
+    pub(in crate::relay) fn next_due(&self) -> Option<Instant> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    pub(in crate::relay) fn held_keys(&self) -> Vec<String> {
+        self.keys_where(|lane| lane.hold.is_some())
+    }
+
+    /// The rows of these held keys have left the ready set.
+    pub(in crate::relay) fn swept(&mut self, keys: &[String]) {
+        for key in keys {
+            if let Some(lane) = self.lanes.get_mut(&LaneId::Key(key.as_str().into()))
+                && let Some(hold) = &mut lane.hold
+            {
+                hold.swept = true;
+            }
+        }
+    }
+
+    /// The partitions of these keys, as far as they are in memory.
+    pub(in crate::relay) fn partitions_of(&self, keys: &[String]) -> Vec<i32> {
+        let ids = keys.iter().map(|key| LaneId::Key(key.as_str().into()));
+        let lanes = ids.filter_map(|id| self.lanes.get(&id));
+        let mut partitions: Vec<i32> = lanes.map(|lane| lane.partition).collect();
+        partitions.sort_unstable();
+        partitions.dedup();
+        partitions
+    }
+
+    /// The broker does not have it: nothing of its key may go.
+    pub(in crate::relay) fn failed(&mut self, ticket: &Ticket, dead: bool, alone: bool) {
+        self.landed(ticket);
+        self.hold(ticket, dead, alone);
+    }
+
+    /// Its type is not getting through. True if the hold is new and is to be
+    /// written; otherwise the table has it, and it is tried again at `again`.
+    pub(super) fn park(&mut self, ticket: &Ticket, again: Instant) -> bool {
+        let id = &ticket.lane;
+        if let Some(hold) = self.lanes.get_mut(id).and_then(|lane| lane.hold.as_mut()) {
+            hold.stage = Stage::Until(again);
+            self.due.insert((again, id.clone()));
+            self.forget_waiting(id);
+            return false;
+        }
+        self.hold(ticket, false, false);
+        // Still ready in the table, so a read must leave it out until it is written.
+        self.known.insert(ticket.seq);
+        true
+    }
+
+    fn hold(&mut self, ticket: &Ticket, dead: bool, alone: bool) {
+        self.forget_waiting(&ticket.lane);
+        self.overtaken.insert(ticket.lane.clone());
+        if let Some(lane) = self.lanes.get_mut(&ticket.lane) {
+            lane.in_flight = false;
+            self.unwritten += 1;
+            lane.hold = Some(Hold {
+                seq: ticket.seq,
+                kind: ticket.kind.clone(),
+                dead,
+                stage: Stage::Writing,
+                alone,
+                swept: false,
+            });
+        }
+    }
+
+    /// The failure is in the table; try again at `due`.
+    pub(in crate::relay) fn written(&mut self, id: &LaneId, due: Instant) {
+        if let Some(lane) = self.lanes.get_mut(id)
+            && let Some(hold) = &mut lane.hold
+        {
+            self.known.remove(&hold.seq);
+            self.unwritten = self.unwritten.saturating_sub(1);
+            hold.stage = Stage::Until(due);
+            if !lane.leaving {
+                self.due.insert((due, id.clone()));
+            }
+        }
+        self.tidy(id);
+    }
+
+    /// The followers of a held key are ready again, or the key is not ours.
+    pub(in crate::relay) fn released(&mut self, key: &Arc<str>) {
+        self.remove(&LaneId::Key(Arc::clone(key)));
+    }
+
+    /// The held messages whose time has come; they are to be fetched. Those of
+    /// a type that may not be tried wait until `again`.
+    pub(in crate::relay) fn take_due(
+        &mut self,
+        now: Instant,
+        max: usize,
+        again: Instant,
+        may_try: impl Fn(&str) -> bool,
+    ) -> Vec<(LaneId, i64)> {
+        let mut taken = Vec::new();
+        while taken.len() < max
+            && let Some((due, _)) = self.due.first()
+            && *due <= now
+            && let Some((due, id)) = self.due.pop_first()
+        {
+            let hold = self.lanes.get_mut(&id).and_then(|lane| lane.hold.as_mut());
+            // A lane that was put off or taken forward has another entry.
+            let Some(hold) = hold.filter(|hold| hold.stage == Stage::Until(due)) else {
+                continue;
+            };
+            // A dead one is looked at, not published.
+            if hold.dead || may_try(&hold.kind) {
+                hold.stage = Stage::Fetching;
+                taken.push((id, hold.seq));
+            } else {
+                hold.stage = Stage::Until(again);
+                self.due.insert((again, id));
+            }
+        }
+        taken
+    }
+
+    /// Fetching failed or the message is still dead: look again at `due`.
+    pub(in crate::relay) fn put_off(&mut self, id: &LaneId, due: Instant) {
+        if let Some(lane) = self.lanes.get_mut(id)
+            && lane.stage() == Some(Stage::Fetching)
+            && let Some(hold) = &mut lane.hold
+        {
+            hold.stage = Stage::Until(due);
+            self.due.insert((due, id.clone()));
+        }
+    }
+
+    /// A held message was fetched: publish it.
+    pub(in crate::relay) fn retry(&mut self, message: Message) {
+        let id = message.ticket.lane.clone();
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return;
+        };
+        if lane.stage() == Some(Stage::Fetching)
+            && let Some(hold) = &mut lane.hold
+        {
+            hold.stage = Stage::Retrying;
+            hold.dead = false;
+            self.known.insert(message.ticket.seq);
+            self.waiting += 1;
+            self.bytes += message.ticket.bytes;
+            lane.waiting.insert(message.ticket.seq, message);
+            self.ready.push_back(id);
+        }
+    }
+
+    /// A held message is gone from the table: someone delivered or discarded
+    /// it. True if the key's followers must now be made ready.
+    pub(in crate::relay) fn gone(&mut self, id: &LaneId) -> bool {
+        let Some(lane) = self.lanes.get_mut(id) else {
+            return false;
+        };
+        if lane.stage() != Some(Stage::Fetching) {
+            return false;
+        }
+        if matches!(id, LaneId::Single(_)) {
+            self.lanes.remove(id);
+            return false;
+        }
+        if let Some(hold) = &mut lane.hold {
+            hold.stage = Stage::Releasing;
+        }
+        true
+    }
+
+    /// A held message that was found at take-over.
+    pub(in crate::relay) fn restore(&mut self, kept: &Kept, now: Instant) {
+        let id = LaneId::of(kept.key.as_deref(), kept.seq);
+        let lane = self
+            .lanes
+            .entry(id.clone())
+            .or_insert_with(|| Lane::new(kept.partition));
+        if lane.hold.is_some() {
+            return;
+        }
+        let due = now + kept.retry_in;
+        lane.hold = Some(Hold {
+            seq: kept.seq,
+            kind: kept.kind.clone(),
+            dead: kept.dead,
+            stage: Stage::Until(due),
+            alone: false,
+            // It is in the table, and that is where it was found.
+            swept: true,
+        });
+        self.due.insert((due, id));
+    }
+
+    /// Up to `max` held messages of a type are tried now: it gets through
+    /// again, or is to be tested.
+    pub(in crate::relay) fn hasten(&mut self, kind: &str, max: usize, now: Instant) {
+        let held = self.lanes.iter_mut().filter_map(|(id, lane)| {
+            let hold = lane.hold.as_mut()?;
+            match hold.stage {
+                Stage::Until(due) if due > now && !hold.dead && hold.kind == kind => {
+                    Some((id, hold, due))
+                }
+                _ => None,
+            }
+        });
+        for (id, hold, due) in held.take(max) {
+            self.due.remove(&(due, id.clone()));
+            hold.stage = Stage::Until(now);
+            self.due.insert((now, id.clone()));
+        }
+    }
+}
