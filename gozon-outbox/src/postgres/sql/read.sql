@@ -6,8 +6,10 @@
 -- walks through other owners' rows. The epoch is checked in the same snapshot,
 -- because an owner that lost its lease does not know which keys are held.
 -- NOT IN over a sub-select, not `<> ALL`, is hashed also in a generic plan.
--- A row behind a held or dead one of its key waits; the LIMIT keeps that question
--- one index probe per row, where an anti-join might hash all that is held.
+-- A row behind a held or dead one of its key waits. The LIMIT keeps that question
+-- one index probe per row, where an anti-join might hash all that is held; `<>`
+-- tells the planner that nearly every row passes. With IS NULL it expects one in
+-- two hundred, reads whole partitions and sorts them (400 ms instead of 10 ms).
 -- Bodies are fetched last, for the rows that are returned.
 WITH found AS MATERIALIZED (
     SELECT r.seq, r.bytes
@@ -23,15 +25,15 @@ WITH found AS MATERIALIZED (
               AND o.state = 'ready'
               AND (o.key IS NULL OR o.key NOT IN (SELECT unnest($4::text[])))
               AND o.seq NOT IN (SELECT unnest($5::int8[]))
-              AND (
-                SELECT h.seq
+              AND coalesce((
+                SELECT 1
                 FROM gozon_outbox AS h
                 WHERE h.partition = o.partition
                   AND h.key = o.key
                   AND h.seq < o.seq
                   AND h.state IN ('held', 'dead')
                 LIMIT 1
-              ) IS NULL
+              ), 0) <> 1
             ORDER BY o.seq
             LIMIT $6
         ) AS x

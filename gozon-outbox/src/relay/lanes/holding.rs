@@ -196,8 +196,8 @@ impl Lanes {
             dead: kept.dead,
             stage: Stage::Until(due),
             alone: false,
-            // It is in the table, and that is where it was found.
-            swept: true,
+            // Its followers may still be among the ready.
+            swept: false,
         });
         self.due.insert((due, id));
     }
