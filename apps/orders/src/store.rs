@@ -37,11 +37,7 @@ pub trait OrderStore: OutboxDatabase + InboxDatabase {
     async fn by_ids_in(tx: &mut Self::Tx, ids: &[Uuid]) -> Result<Vec<Order>, DbError>;
 
     /// Those of the user's orders that have these ids.
-    async fn of_user_among(
-        db: &Db<Self>,
-        user: &str,
-        ids: &[Uuid],
-    ) -> Result<Vec<Order>, DbError>;
+    async fn of_user_among(db: &Db<Self>, user: &str, ids: &[Uuid]) -> Result<Vec<Order>, DbError>;
 
     /// The user's order, if it is one.
     async fn of_user(db: &Db<Self>, user: &str, id: Uuid) -> Result<Option<Order>, DbError>;
