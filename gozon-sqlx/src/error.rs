@@ -62,8 +62,8 @@ pub fn class_of(error: &sqlx::Error) -> ErrorClass {
     }
 }
 
-/// The constraint that a write violated: its name on PostgreSQL, `table.column`
-/// (or the index name) on SQLite; `None` for every other error.
+/// The name of the constraint that a write violated; `None` for every other
+/// error, and always on SQLite, whose driver does not tell the name.
 pub fn violated_constraint(error: &sqlx::Error) -> Option<&str> {
     match error {
         sqlx::Error::Database(error) => error.constraint(),

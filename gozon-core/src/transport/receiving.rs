@@ -1,0 +1,55 @@
+use async_trait::async_trait;
+
+use super::{Delivery, Subscription, TransportError};
+
+/// Receives messages.
+///
+/// **Declaring.** `declare` creates what must exist before anything is
+/// published (queue and bindings); declare every durable subscription at
+/// wiring, before a relay starts. Declaring the same twice is harmless,
+/// declaring it differently is an error. **Broadcast** subscriptions exist only
+/// while someone is subscribed; declaring one tells the transport that its
+/// types have an audience in principle.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait Subscriber: Send + Sync {
+    /// Creates the queue and its bindings, or checks that they are as wanted.
+    ///
+    /// # Errors
+    /// [`TransportError::Mismatch`] when it exists otherwise;
+    /// [`TransportError::Unavailable`] while the broker cannot be reached.
+    async fn declare(&self, subscription: &Subscription) -> Result<(), TransportError>;
+
+    /// Starts receiving. The stream heals itself: it ends only when the
+    /// transport is closed.
+    ///
+    /// # Errors
+    /// As for `declare`.
+    async fn subscribe(
+        &self,
+        subscription: &Subscription,
+    ) -> Result<Box<dyn Deliveries>, TransportError>;
+}
+
+/// The messages of one subscriber, until it is dropped. Dropping it gives
+/// back what is unsettled to the other subscribers.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait Deliveries: Send {
+    /// Waits for at least one delivery and returns what is there, at most `max`,
+    /// never lingering for more. Cancel-safe: a dropped future loses nothing.
+    async fn receive(&mut self, max: usize) -> Received;
+}
+
+/// What a subscriber hears.
+#[derive(Debug)]
+pub enum Received {
+    /// At least one delivery.
+    Batch(Vec<Delivery>),
+    /// The subscription was interrupted and stands again. A broadcast
+    /// subscriber may have missed messages and re-reads what it shows; unsettled
+    /// durable deliveries will come again.
+    Resumed,
+    /// The transport was closed. Nothing more will come.
+    Closed,
+}
