@@ -379,6 +379,16 @@ fn accounts(table: &mut Table, cast: &Cast) {
         open(&cast.anna),
         (409, "account_exists", Nothing),
     );
+    table.row(
+        (6, "an opening balance"),
+        Ask::post("/accounts", r#"{"balance":100}"#).by(&cast.nobody),
+        (422, FIELD, Pointer("/balance")),
+    );
+    table.row(
+        (0, "a body that is no JSON"),
+        Ask::post("/accounts", "balance=100").by(&cast.nobody),
+        (400, BODY, Nothing),
+    );
     let over = Ask::post(TOP_UP.path, TOP_UP.amount("101")).by(&cast.anna);
     let limit = (422, "balance_limit_exceeded", Pointer("/amount"));
     table.row((23, "above the ceiling"), over.clone(), limit);

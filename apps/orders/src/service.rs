@@ -3,22 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use axum::Router;
 use gozon_core::{Clock, Event, Publisher, Subscriber, Subscription, SystemClock};
 use gozon_events::{OrderStatusChanged, PaymentFailed, PaymentSucceeded};
 use gozon_inbox::{Inbox, InboxConfig};
 use gozon_outbox::{Outbox, OutboxConfig};
 use gozon_service::database::{connect_postgres, open_sqlite};
-use gozon_service::drain::{self, Drain};
+use gozon_service::drain::Drain;
 use gozon_service::once::Once;
 use gozon_service::settings::{Currency, DatabaseUrl, HttpSettings, SettingsError};
-use gozon_service::{Health, Shell, Tasks, openapi, serve};
+use gozon_service::standalone::{Standalone, Wiring};
+use gozon_service::{Health, Shell, Tasks, openapi};
 use gozon_sqlx::Db;
-use gozon_transport_amqp::{AmqpConfig, AmqpTransport};
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 
+use crate::broadcast;
 use crate::config::Config;
 use crate::orders::Orders;
 use crate::reconciler::Reconciler;
@@ -26,7 +26,6 @@ use crate::routes::{self, Desk};
 use crate::settle::SettleOrders;
 use crate::store::OrderStore;
 use crate::watch::Watchers;
-use crate::{SOURCE, broadcast};
 
 /// What the service needs to know beside its database and transport.
 #[derive(Debug, Clone)]
@@ -189,44 +188,28 @@ async fn run_on<D: OrderStore>(
     config: Config,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let listener = serve::bind(config.http.bind).await?;
+    let process = Standalone::bind(
+        "orders",
+        &config.http,
+        &config.amqp,
+        &[OrderStatusChanged::TYPE],
+    )
+    .await?;
     let settings = OrdersSettings {
         currency: config.shop.currency.clone(),
         reconcile_after: config.reconcile_after,
         sole_process: false,
     };
     let service = OrdersService::prepare(db.clone(), settings).await?;
-    let amqp = AmqpConfig::new(config.amqp.url.expose())
-        .with_prefix(config.amqp.prefix.clone())
-        .with_connection_name("gozon-orders")
-        .with_broadcast_type(OrderStatusChanged::TYPE);
-    let transport =
-        AmqpTransport::start(amqp).map_err(|error| SettingsError::new("AMQP_URL", error))?;
-
-    let drain = Drain::new(shutdown.clone());
-    let mut tasks = Tasks::new("orders", shutdown.clone());
-    let (publisher, subscriber) = (Arc::new(transport.clone()), Arc::new(transport.clone()));
-    service.spawn(&mut tasks, &drain, publisher, subscriber);
-
-    let broker = transport.clone();
-    let health = Health::new(shutdown.clone()).with_check("broker", move || {
-        let connected = broker.is_connected();
-        async move {
-            connected
-                .then_some(())
-                .ok_or_else(|| "not connected".to_owned())
-        }
-    });
-    let app = service.app(&config.http, health, shutdown.clone());
-    let http = config.http.clone();
-    let door = drain.doors.token();
-    let serving = async move { serve::serve("orders", listener, app, &http, door).await };
-    tasks.spawn("orders http", drain.doors.track(serving));
-    tracing::info!(address = %config.http.bind, source = SOURCE, "orders is serving");
-
-    let draining = tokio::spawn(drain.run());
-    let result = tasks.run(config.http.drain_timeout).await;
-    draining.abort();
-    drain::close(async { tokio::join!(transport.close(), db.close()) }).await;
-    result.context("orders")
+    let stopping = shutdown.clone();
+    let wire = |wiring: Wiring<'_>| {
+        service.spawn(
+            wiring.tasks,
+            wiring.drain,
+            wiring.publisher,
+            wiring.subscriber,
+        );
+        service.app(&config.http, wiring.health, stopping)
+    };
+    process.serve(db, shutdown, wire).await
 }

@@ -22,6 +22,11 @@ pub(crate) fn router() -> OpenApiRouter<Desk> {
         .routes(routes!(statement))
 }
 
+/// Nothing can be said about a new account: no balance, no currency.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NothingToSay {}
+
 /// How much to add.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -40,12 +45,14 @@ struct TopUp {
         (status = 400, description = "Unreadable", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No identity", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "You already have one", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A body that asks for something", body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn open(
     State(desk): State<Desk>,
     user: UserId,
     key: Option<IdempotencyKey>,
+    _: Option<Json<NothingToSay>>,
 ) -> Result<Response, Problem> {
     let key = request_key(&user, "POST /accounts", key, &())?;
     Ok(desk.open(user.as_str(), key).await?.into_response())

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use axum::Router;
 use gozon_core::{Clock, Event, Publisher, Subscriber, Subscription, SystemClock};
 use gozon_events::OrderCreated;
@@ -11,12 +10,12 @@ use gozon_inbox::{Inbox, InboxConfig};
 use gozon_ledger::{Asset, Ledger, LedgerConfig, LedgerError};
 use gozon_outbox::{Outbox, OutboxConfig};
 use gozon_service::database::{connect_postgres, open_sqlite};
-use gozon_service::drain::{self, Drain};
+use gozon_service::drain::Drain;
 use gozon_service::once::Once;
 use gozon_service::settings::{Currency, DatabaseUrl, HttpSettings, SettingsError};
-use gozon_service::{Health, Shell, Tasks, openapi, serve};
+use gozon_service::standalone::{Standalone, Wiring};
+use gozon_service::{Health, Shell, Tasks, openapi};
 use gozon_sqlx::Db;
-use gozon_transport_amqp::{AmqpConfig, AmqpTransport};
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 
@@ -24,7 +23,7 @@ use crate::accounts::{Accounts, Desk};
 use crate::config::Config;
 use crate::decide::DecideOrders;
 use crate::store::PaymentStore;
-use crate::{SOURCE, chart, routes};
+use crate::{chart, routes};
 
 /// What the service needs to know beside its database and transport.
 #[derive(Debug, Clone)]
@@ -182,42 +181,20 @@ async fn run_on<D: PaymentStore>(
     config: Config,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let listener = serve::bind(config.http.bind).await?;
+    let process = Standalone::bind("payments", &config.http, &config.amqp, &[]).await?;
     let settings = PaymentsSettings {
         currency: config.shop.currency.clone(),
         sole_process: false,
     };
     let service = PaymentsService::prepare(db.clone(), settings).await?;
-    let amqp = AmqpConfig::new(config.amqp.url.expose())
-        .with_prefix(config.amqp.prefix.clone())
-        .with_connection_name("gozon-payments");
-    let transport =
-        AmqpTransport::start(amqp).map_err(|error| SettingsError::new("AMQP_URL", error))?;
-
-    let drain = Drain::new(shutdown.clone());
-    let mut tasks = Tasks::new("payments", shutdown.clone());
-    let (publisher, subscriber) = (Arc::new(transport.clone()), Arc::new(transport.clone()));
-    service.spawn(&mut tasks, &drain, publisher, subscriber);
-
-    let broker = transport.clone();
-    let health = Health::new(shutdown.clone()).with_check("broker", move || {
-        let connected = broker.is_connected();
-        async move {
-            connected
-                .then_some(())
-                .ok_or_else(|| "not connected".to_owned())
-        }
-    });
-    let app = service.app(&config.http, health);
-    let http = config.http.clone();
-    let door = drain.doors.token();
-    let serving = async move { serve::serve("payments", listener, app, &http, door).await };
-    tasks.spawn("payments http", drain.doors.track(serving));
-    tracing::info!(address = %config.http.bind, source = SOURCE, "payments is serving");
-
-    let draining = tokio::spawn(drain.run());
-    let result = tasks.run(config.http.drain_timeout).await;
-    draining.abort();
-    drain::close(async { tokio::join!(transport.close(), db.close()) }).await;
-    result.context("payments")
+    let wire = |wiring: Wiring<'_>| {
+        service.spawn(
+            wiring.tasks,
+            wiring.drain,
+            wiring.publisher,
+            wiring.subscriber,
+        );
+        service.app(&config.http, wiring.health)
+    };
+    process.serve(db, shutdown, wire).await
 }

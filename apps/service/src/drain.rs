@@ -53,9 +53,9 @@ impl Stage {
 /// The stages of one process, shared by all services in it.
 #[derive(Debug, Clone)]
 pub struct Drain {
-    /// HTTP and whatever else takes new work. Ends with `shutdown`.
+    /// HTTP, reconcilers: whatever takes new work. Ends with `shutdown`.
     pub doors: Stage,
-    /// Relays, reconcilers: whatever publishes.
+    /// Relays: whatever publishes.
     pub relays: Stage,
     /// Consumers: whatever receives.
     pub consumers: Stage,

@@ -22,6 +22,7 @@ pub mod problem;
 pub mod process;
 pub mod serve;
 pub mod settings;
+pub mod standalone;
 pub mod telemetry;
 
 mod connection;
