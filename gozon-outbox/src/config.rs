@@ -14,7 +14,8 @@ pub struct OutboxConfig {
     /// Default false.
     pub sole_process: bool,
     /// How long a partition lease lasts, in database time; renewed at a third.
-    /// After a relay died its partitions rest for this long at most. Default 10 s.
+    /// After a relay died its partitions rest for this long at most, and a second
+    /// until another notices. Default 10 s.
     pub term: Duration,
     /// Batches being published at once. Default 64.
     pub max_batches: usize,

@@ -172,6 +172,42 @@ async fn arrived(recorder: &Recorder, count: usize) {
     assert!(done.is_ok(), "{} of {count} arrived", recorder.distinct());
 }
 
+/// The term, one look for free leases, and the time to publish.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restarted_relay_takes_over_soon_after_the_term_of_the_killed_one() {
+    let url = postgres_database().await.unwrap();
+    let config = OutboxConfig {
+        term: Duration::from_secs(6),
+        ..OutboxConfig::default()
+    };
+    let (db, outbox) = outbox(&url, config).await;
+    let recorder = Arc::new(Recorder::default());
+    let say = async || {
+        let keys = (0..KEYS).map(|key| format!("k{key}"));
+        let messages: Vec<_> = keys.map(|key| message(Some(&key), "")).collect();
+        let mut tx = db.begin().await.unwrap();
+        outbox.append(&mut tx, &messages).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let victim = tokio::spawn(outbox.relay(recorder.clone()).run(CancellationToken::new()));
+    say().await;
+    arrived(&recorder, KEYS).await;
+
+    victim.abort();
+    let _ = victim.await;
+    let killed = Instant::now();
+    say().await;
+    let shutdown = CancellationToken::new();
+    let heir = tokio::spawn(outbox.relay(recorder.clone()).run(shutdown.clone()));
+    arrived(&recorder, 2 * KEYS).await;
+
+    let taken = killed.elapsed();
+    println!("kill to the last publish: {taken:?}");
+    assert!(taken < Duration::from_secs(8), "took {taken:?}");
+    shutdown.cancel();
+    heir.await.unwrap().unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_committed_message_is_published_within_milliseconds() {
     let url = postgres_database().await.unwrap();

@@ -175,6 +175,7 @@ pub async fn run_all<D: OutboxDatabase, F: Future<Output = Db<D>>>(fresh: impl F
         writing::a_held_key_leaves_the_ready_set_and_comes_back_in_order,
         writing::a_dead_letter_stays_dead,
         writing::every_write_but_a_delete_checks_the_epoch,
+        writing::a_lease_taken_again_is_another_lease,
         writing::messages_without_a_key_are_held_one_by_one,
         writing::the_counts_add_up,
     );

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Bench, all, message, texts};
+use super::{Bench, LONG, all, message, texts};
 use crate::OutboxDatabase;
 use crate::store::{Failure, Leases, Read, RowState};
 
@@ -180,6 +180,39 @@ pub async fn every_write_but_a_delete_checks_the_epoch<D: OutboxDatabase>(bench:
 
     bench.store.delete(&[rows[0].seq]).await.unwrap();
     assert!(bench.store.fetch(&[rows[0].seq]).await.unwrap().is_empty());
+}
+
+/// Who lost a partition and took it again is another owner: what it wrote about
+/// the first lease may arrive under the second.
+pub async fn a_lease_taken_again_is_another_lease<D: OutboxDatabase>(bench: &Bench<D>) {
+    let due = message(Some("d"), "due").with_delay(Duration::ZERO);
+    bench
+        .append(&[message(Some("k"), "one"), message(Some("k"), "two"), due])
+        .await;
+    let before = bench.own_all().await;
+    let rows = bench.read(&before).await;
+    bench.own_all().await;
+    let member = before.member;
+    let again = bench.store.acquire(member, LONG, 1_024, true).await;
+    let after = Leases {
+        member,
+        held: again.unwrap(),
+    };
+    let keys = ["k".to_owned()];
+
+    let held = bench
+        .store
+        .hold(&before, &[failure(rows[0].seq, false)])
+        .await;
+    assert!(held.unwrap().is_empty());
+    bench.store.sweep(&before, &keys).await.unwrap();
+    assert_eq!(bench.store.promote(&before, 10).await.unwrap(), 0);
+    bench.store.release(&before).await.unwrap();
+    assert!(bench.read(&before).await.is_empty());
+    assert_eq!(texts(&bench.read(&after).await), ["one", "two"]);
+    bench.store.sweep(&after, &keys).await.unwrap();
+    let unheld = bench.store.unhold(&before, &keys).await.unwrap();
+    assert!(unheld.is_empty() && bench.read(&after).await.is_empty());
 }
 
 /// No other message waits behind them.

@@ -32,7 +32,9 @@ use engine::Engine;
 /// with its reason; its key stays held.
 /// **Outages.** While the database is away the relay waits and tries again.
 /// While the broker confirms nothing of an event type, only a few messages test
-/// it. **Wake-up.** [`gozon_core::Append::committed`] wakes the relay of the
+/// it; the others are put aside in the table and leave room for other types.
+/// **Memory.** Payloads in memory have a limit; each held key or put-aside
+/// message takes some hundred bytes. **Wake-up.** [`gozon_core::Append::committed`] wakes the relay of the
 /// same process; everything works with polling alone.
 pub struct Relay {
     store: Arc<dyn OutboxStore>,

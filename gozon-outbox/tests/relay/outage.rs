@@ -89,7 +89,12 @@ async fn a_read_that_a_hold_overtook_lets_no_successor_through() {
     .await;
     story.say(&["a:4"]).await;
     store.keep_back("read");
+    let before = store.done("read");
     store.open("read");
+    eventually("it has read the fourth", || async {
+        store.done("read") > before
+    })
+    .await;
 
     story.broker.open_gate();
     eventually("the key was held and is released", || async {

@@ -19,6 +19,7 @@ pub(crate) struct Scripted {
     inner: Arc<dyn OutboxStore>,
     script: Mutex<Script>,
     calls: Mutex<Vec<&'static str>>,
+    done: Mutex<Vec<&'static str>>,
     refused: AtomicUsize,
     /// Calls that do not begin.
     shut: watch::Sender<HashSet<&'static str>>,
@@ -34,6 +35,7 @@ impl Scripted {
             inner,
             script: Mutex::new(Box::new(|_, _| None)),
             calls: Mutex::default(),
+            done: Mutex::default(),
             refused: AtomicUsize::new(0),
             shut: watch::channel(HashSet::new()).0,
             kept_back: watch::channel(HashSet::new()).0,
@@ -65,6 +67,12 @@ impl Scripted {
     pub(crate) fn calls(&self, name: &str) -> usize {
         let calls = self.calls.lock().unwrap();
         calls.iter().filter(|call| **call == name).count()
+    }
+
+    /// Whose work is done, whether or not the answer was kept back.
+    pub(crate) fn done(&self, name: &str) -> usize {
+        let done = self.done.lock().unwrap();
+        done.iter().filter(|call| **call == name).count()
     }
 
     /// From now on these calls wait before they do anything.
@@ -127,6 +135,7 @@ impl Scripted {
     }
 
     async fn end(&self, name: &'static str) {
+        self.done.lock().unwrap().push(name);
         let mut names = self.kept_back.subscribe();
         names.wait_for(|names| !names.contains(name)).await.unwrap();
     }
