@@ -36,7 +36,8 @@ pub struct Config {
     #[arg(long, env = "GOZON_PASS_ORDERS_BIND", value_name = "ADDRESS:PORT")]
     pub pass_orders_bind: Option<SocketAddr>,
 
-    /// The same for payments.
+    /// Address and port at which everything is passed to payments, under the
+    /// same rules. Not set: none.
     #[arg(long, env = "GOZON_PASS_PAYMENTS_BIND", value_name = "ADDRESS:PORT")]
     pub pass_payments_bind: Option<SocketAddr>,
 

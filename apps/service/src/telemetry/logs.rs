@@ -7,8 +7,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::settings::{LogFormat, SettingsError, TelemetrySettings};
 
 /// What talks too much, or says what a log must not hold: lapin prints whole
-/// returned messages as warnings. `GOZON_LOG=lapin=debug` still wins.
-const QUIET: &str = "lapin=error,sqlx=warn,hyper=warn,hyper_util=warn,tower=warn,rustls=warn";
+/// returned messages as warnings, and clean ends as errors; our transport
+/// reports every one of its failures itself. `GOZON_LOG=lapin=debug` still wins.
+const QUIET: &str = "lapin=off,sqlx=warn,hyper=warn,hyper_util=warn,tower=warn,rustls=warn";
 
 /// Logs go to standard error, so that standard output stays the program's own.
 pub(super) fn start(settings: &TelemetrySettings) -> Result<(), SettingsError> {
