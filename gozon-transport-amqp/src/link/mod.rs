@@ -4,7 +4,6 @@ mod supervisor;
 
 use std::sync::Arc;
 
-use futures_util::StreamExt;
 use gozon_core::TransportError;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
