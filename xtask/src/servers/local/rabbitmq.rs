@@ -149,12 +149,14 @@ impl LocalRabbitMq {
     }
 
     fn write_settings(&self) -> Result<()> {
+        // The largest message is the default of 4.x (16 MiB); 3.10 would take 128.
         let settings = format!(
             "listeners.tcp.1 = 127.0.0.1:{}\n\
              management.tcp.ip = 127.0.0.1\n\
              management.tcp.port = {}\n\
              default_user = gozon\n\
              default_pass = {}\n\
+             max_message_size = 16777216\n\
              disk_free_limit.absolute = 50MB\n",
             self.ports.amqp, self.ports.management, self.password
         );
