@@ -15,6 +15,7 @@ mod envelope;
 mod event;
 pub mod failpoint;
 mod in_process;
+mod key;
 mod new_message;
 mod nudge;
 pub mod trace;
@@ -29,6 +30,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use envelope::{Envelope, MessageId, StoredEnvelopeError};
 pub use event::{DecodeError, EncodeError, Event};
 pub use in_process::{InProcess, InProcessConfig};
+pub use key::{SLOTS, key_hash};
 pub use new_message::NewMessage;
 pub use nudge::Nudge;
 pub use transport::{

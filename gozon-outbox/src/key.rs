@@ -1,5 +1,7 @@
 //! Which partition and which lock stripe a key belongs to.
 
+use gozon_core::key_hash;
+
 /// How many advisory locks the keys share. Enough that two keys of a busy
 /// system rarely meet, few enough that a transaction with thousands of keys
 /// does not exhaust the server's lock table.
@@ -11,7 +13,7 @@ pub(crate) const STRIPES: u64 = 1_024;
 /// Stable for ever and the same on every machine: rows that are in the table
 /// were placed by it.
 pub(crate) fn partition_of(key: &str, partitions: u32) -> i32 {
-    let partition = stable_hash(key) % u64::from(partitions.max(1));
+    let partition = key_hash(key) % u64::from(partitions.max(1));
     // At most 1,024 partitions, so it always fits.
     i32::try_from(partition).unwrap_or(0)
 }
@@ -19,23 +21,8 @@ pub(crate) fn partition_of(key: &str, partitions: u32) -> i32 {
 /// The lock stripe of `key`. Taken from other bits than the partition.
 #[cfg_attr(not(feature = "postgres"), allow(dead_code))]
 pub(crate) fn stripe_of(key: &str) -> i32 {
-    let stripe = (stable_hash(key) >> 32) % STRIPES;
+    let stripe = (key_hash(key) >> 32) % STRIPES;
     i32::try_from(stripe).unwrap_or(0)
-}
-
-/// 64-bit [FNV-1a](https://datatracker.ietf.org/doc/html/draft-eastlake-fnv)
-/// with the finaliser of MurmurHash3 behind it, because FNV alone leaves the
-/// high bits of short keys alike. Rust's own hashers may change between
-/// versions, so none of them will do.
-fn stable_hash(key: &str) -> u64 {
-    let mut hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    hash ^= hash >> 33;
-    hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash ^= hash >> 33;
-    hash = hash.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    hash ^ (hash >> 33)
 }
 
 #[cfg(test)]

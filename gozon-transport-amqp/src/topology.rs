@@ -211,11 +211,9 @@ fn check(subscription: &Subscription) -> Result<(), TransportError> {
     if subscription.name.is_empty() || subscription.name.len() > MAX_NAME_BYTES {
         return wrong("name", "use 1 to 128 bytes");
     }
-    if !(1..=1000).contains(&subscription.prefetch) {
-        return wrong("prefetch", "use 1 to 1000");
-    }
-    if subscription.types.is_empty() {
-        return wrong("types", "name at least one event type");
+    subscription.validate()?;
+    if subscription.partitions.is_some() {
+        return wrong("partitions", "this transport keeps no order yet");
     }
     // In a binding of a topic exchange these two are wildcards.
     let exact = |kind: &String| (1..=255).contains(&kind.len()) && !kind.contains(['*', '#']);

@@ -13,6 +13,8 @@ mod bus;
 mod config;
 mod deliveries;
 mod in_flight;
+mod line;
+mod ordered;
 mod placing;
 mod queue;
 mod routing;
@@ -52,7 +54,9 @@ use ticket::Ticket;
 /// lags loses the oldest messages and hears [`crate::Received::Resumed`].
 /// **Settling.** A requeued delivery goes to the end of the queue, so that it
 /// does not stand in the way of its neighbours; one that was dropped unsettled
-/// returns to its old place. Either comes again flagged `redelivered`.
+/// returns to its old place. Either comes again flagged `redelivered`. **With
+/// order** ([`Subscription::with_order`]) both return to their place, and the
+/// partitions are dealt out evenly over the consumers of the subscription.
 #[derive(Clone)]
 pub struct InProcess {
     bus: Arc<Bus>,

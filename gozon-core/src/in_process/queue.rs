@@ -14,6 +14,20 @@ pub(super) struct ConsumerId(pub(super) u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Position(u64);
 
+impl Position {
+    /// The next place in a queue of several partitions. It tells its partition,
+    /// and all places of the queue still compare in the order of publishing.
+    pub(super) fn after(count: u64, partition: usize, partitions: usize) -> Self {
+        let wide = |n| u64::try_from(n).unwrap_or(u64::MAX);
+        Self(count * wide(partitions) + wide(partition))
+    }
+
+    /// The partition that [`Position::after`] was given.
+    pub(super) fn partition(self, partitions: usize) -> usize {
+        usize::try_from(self.0 % u64::try_from(partitions).unwrap_or(u64::MAX)).unwrap_or(0)
+    }
+}
+
 /// A bounded queue and the consumers that compete for it.
 ///
 /// Every message in it is either ready or unsettled at exactly one consumer.
@@ -27,9 +41,25 @@ pub(super) struct Queue {
     lagged: bool,
 }
 
-struct Waiting {
-    envelope: Arc<Envelope>,
-    redelivered: bool,
+pub(super) struct Waiting {
+    pub(super) envelope: Arc<Envelope>,
+    pub(super) redelivered: bool,
+}
+
+impl Waiting {
+    pub(super) fn first(envelope: Arc<Envelope>) -> Self {
+        Self {
+            envelope,
+            redelivered: false,
+        }
+    }
+
+    pub(super) fn again(envelope: Arc<Envelope>) -> Self {
+        Self {
+            envelope,
+            redelivered: true,
+        }
+    }
 }
 
 struct Consumer {
@@ -195,11 +225,7 @@ impl Queue {
     }
 
     fn restore(&mut self, position: Position, envelope: Arc<Envelope>) {
-        let waiting = Waiting {
-            envelope,
-            redelivered: true,
-        };
-        self.ready.insert(position, waiting);
+        self.ready.insert(position, Waiting::again(envelope));
     }
 
     /// A lagging consumer is woken even when it may take nothing: it must hear

@@ -5,7 +5,8 @@ use tokio::sync::Notify;
 
 use super::bus::Wakes;
 use super::in_flight::InFlight;
-use super::queue::{ConsumerId, Position, Queue, Taken};
+use super::line::Line;
+use super::queue::{ConsumerId, Position, Taken};
 use super::ticket::Ticket;
 use crate::{Outcome, Subscription, SubscriptionKind, TransportError};
 
@@ -35,13 +36,14 @@ pub(super) struct Routing {
 struct Declared {
     kind: SubscriptionKind,
     types: BTreeSet<String>,
+    partitions: Option<u16>,
     /// A durable subscription's queue; a broadcast has one per subscriber.
     queue: Option<QueueId>,
 }
 
 pub(super) struct Owned {
     pub(super) kind: SubscriptionKind,
-    pub(super) queue: Queue,
+    pub(super) queue: Line,
 }
 
 /// A consumer's address, and how it is woken.
@@ -81,17 +83,24 @@ impl Routing {
         }
         let types: BTreeSet<String> = wanted.types.iter().cloned().collect();
         if let Some(known) = self.declared.get(&wanted.name) {
-            if known.kind == wanted.kind && known.types == types {
+            if known.kind == wanted.kind
+                && known.types == types
+                && known.partitions == wanted.partitions
+            {
                 return Ok(());
             }
             return Err(TransportError::Mismatch {
                 what: format!("subscription {}", wanted.name),
-                reason: format!("it is {:?} of {:?}", known.kind, known.types),
+                reason: format!(
+                    "it is {:?} of {:?} with partitions {:?}",
+                    known.kind, known.types, known.partitions
+                ),
             });
         }
         let queue = match wanted.kind {
             SubscriptionKind::Durable => {
-                Some(self.open_queue(wanted.kind, self.queue_capacity, &types))
+                let line = Line::new(self.queue_capacity, wanted.partitions);
+                Some(self.open_queue(wanted.kind, line, &types))
             }
             SubscriptionKind::Broadcast => {
                 for kind in &types {
@@ -103,6 +112,7 @@ impl Routing {
         let declared = Declared {
             kind: wanted.kind,
             types,
+            partitions: wanted.partitions,
             queue,
         };
         self.declared.insert(wanted.name.clone(), declared);
@@ -118,7 +128,7 @@ impl Routing {
         self.declared
             .get(&subscription.name)
             .and_then(|declared| declared.queue)
-            .and_then(|queue| self.join(queue, subscription.prefetch, wakes))
+            .and_then(|queue| self.join(queue, subscription.partition_prefetch(), wakes))
             .ok_or(TransportError::Closed)
     }
 
@@ -129,7 +139,8 @@ impl Routing {
         wakes: &mut Wakes,
     ) -> Result<Consumer, TransportError> {
         let types = subscription.types.iter().cloned().collect();
-        let queue = self.open_queue(subscription.kind, self.broadcast_capacity, &types);
+        let line = Line::new(self.broadcast_capacity, None);
+        let queue = self.open_queue(subscription.kind, line, &types);
         self.join(queue, subscription.prefetch, wakes)
             .ok_or(TransportError::Closed)
     }
@@ -219,11 +230,10 @@ impl Routing {
     fn open_queue(
         &mut self,
         kind: SubscriptionKind,
-        capacity: usize,
+        queue: Line,
         types: &BTreeSet<String>,
     ) -> QueueId {
         let id = QueueId(self.draw_id());
-        let queue = Queue::new(capacity);
         self.queues.insert(id, Owned { kind, queue });
         for kind in types {
             self.routes.entry(kind.clone()).or_default().push(id);

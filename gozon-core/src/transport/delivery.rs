@@ -8,6 +8,7 @@ use crate::{Envelope, MessageId};
 /// One message at one consumer, to be settled.
 ///
 /// Dropped unsettled, it comes again: at the latest when the stream is dropped.
+/// Whoever needs order requeues it instead, because meanwhile later ones come.
 pub struct Delivery {
     /// What arrived.
     pub incoming: Incoming,
@@ -87,7 +88,8 @@ impl Settlement {
         self.0.ack().await
     }
 
-    /// Not now: the broker gives it to someone again.
+    /// Not now: the broker gives it to someone again. With order, it returns to
+    /// its place ([`crate::Subscription::with_order`]).
     ///
     /// # Errors
     /// As for `ack`; it will come again anyway.

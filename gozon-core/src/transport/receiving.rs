@@ -7,7 +7,9 @@ use super::{Delivery, Subscription, TransportError};
 /// **Declaring.** `declare` creates what must exist before anything is
 /// published (queue and bindings); declare every durable subscription at
 /// wiring, before a relay starts. Declaring the same twice is harmless,
-/// declaring it differently is an error. **Broadcast** subscriptions exist only
+/// declaring it differently is an error. **Order.** Consumers of one
+/// subscription compete, so their deliveries have no order among them; who needs
+/// order per key asks for it with [`Subscription::with_order`]. **Broadcast** subscriptions exist only
 /// while someone is subscribed; declaring one tells the transport that its
 /// types have an audience in principle.
 #[cfg_attr(feature = "mock", mockall::automock)]
@@ -32,7 +34,9 @@ pub trait Subscriber: Send + Sync {
 }
 
 /// The messages of one subscriber, until it is dropped. Dropping it gives
-/// back what is unsettled to the other subscribers.
+/// back what is unsettled to the other subscribers. Of an ordered subscription
+/// ([`Subscription::with_order`]) a batch may mix partitions; each partition's
+/// deliveries are in order, within a batch and from one to the next.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Deliveries: Send {

@@ -116,6 +116,38 @@ const CAUGHT: &[(Fault, &str)] = &[
     (Fault::IgnoresMax, "receive_returns_no_more_than_asked"),
     (Fault::LosesOnCancel, "receive_is_cancel_safe"),
     (
+        Fault::LosesKeyless,
+        "an_ordered_subscription_delivers_every_message",
+    ),
+    (
+        Fault::IgnoresOrder,
+        "each_key_keeps_its_order_over_several_consumers",
+    ),
+    (
+        Fault::IgnoresOrder,
+        "what_follows_a_held_message_goes_to_no_one_else",
+    ),
+    (Fault::IgnoresOrder, "a_newcomer_waits_for_what_is_held"),
+    (
+        Fault::AcksOnReceive,
+        "the_next_consumer_begins_with_what_was_not_acknowledged",
+    ),
+    (
+        Fault::ReversesBatches,
+        "the_next_consumer_begins_with_what_was_not_acknowledged",
+    ),
+    (Fault::IgnoresOrder, "what_is_requeued_returns_to_its_place"),
+    (Fault::RequeuesLate, "what_is_requeued_returns_to_its_place"),
+    (Fault::HasOnePartition, "a_held_partition_holds_up_no_other"),
+    (
+        Fault::IgnoresPrefetch,
+        "a_partition_hands_out_no_more_than_its_share",
+    ),
+    (
+        Fault::HasItsOwnPartitions,
+        "order_is_declared_once_and_for_all",
+    ),
+    (
         Fault::SharesBroadcast,
         "a_broadcast_reaches_every_live_instance",
     ),

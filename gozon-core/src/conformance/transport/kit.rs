@@ -1,12 +1,14 @@
 //! What the rules are written with.
 
+use std::future::{poll_fn, ready};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::Candidate;
@@ -18,6 +20,9 @@ use crate::{
 /// The names of the durable subscriptions that the rules declare, for a harness
 /// that wants to remove them afterwards.
 pub const DURABLE: [&str; 2] = ["conformance.first", "conformance.second"];
+/// The name of the ordered subscription that the rules declare, with 4
+/// partitions.
+pub const ORDERED: &str = "conformance.ordered";
 /// The name of the broadcast subscription that the rules use.
 pub const BROADCAST: &str = "conformance.live";
 
@@ -131,6 +136,74 @@ impl Candidate {
         }
     }
 
+    /// Publishes one message after the other, in order: each once the one
+    /// before it is confirmed. Where a confirmation means an acknowledgement,
+    /// once the call for the one before it has begun.
+    pub(super) fn publishing_in_turn(&self, batch: Vec<Envelope>) -> Publishing {
+        let publisher = Arc::clone(self.publisher());
+        let await_each = self.keeps_for_absent();
+        let task = tokio::spawn(async move {
+            let mut outcomes = Vec::with_capacity(batch.len());
+            let mut begun = Vec::new();
+            for sent in &batch {
+                let mut call = publisher.publish(std::slice::from_ref(sent));
+                if await_each {
+                    outcomes.extend(call.await);
+                    continue;
+                }
+                // Polled once: it begins now, and may end at once.
+                let mut answer = None;
+                poll_fn(|context| {
+                    if let Poll::Ready(ready) = call.as_mut().poll(context) {
+                        answer = Some(ready);
+                    }
+                    Poll::Ready(())
+                })
+                .await;
+                begun.push((call, answer));
+            }
+            for (call, answer) in begun {
+                outcomes.extend(match answer {
+                    Some(answer) => answer,
+                    None => call.await,
+                });
+            }
+            outcomes
+        });
+        Publishing {
+            task,
+            patience: self.patience(),
+        }
+    }
+
+    /// Waits until a message of another subscription has come through: time
+    /// enough for what went before it.
+    pub(super) async fn round_trip(&self) -> Verdict {
+        let mut stream = self.stream(&second()).await?;
+        let sent = message(REFUNDED);
+        let publishing = self.publishing(vec![sent.clone()]);
+        stream.ids_until(sent.id).await?;
+        publishing.confirmed().await
+    }
+
+    /// A consumer that acknowledges everything and tells what it saw.
+    pub(super) async fn acking(&self, subscription: &Subscription) -> Result<Acking, Violation> {
+        self.crowd(subscription, 1).await
+    }
+
+    /// Several of them, telling in the order in which they saw it.
+    pub(super) async fn crowd(
+        &self,
+        subscription: &Subscription,
+        count: usize,
+    ) -> Result<Acking, Violation> {
+        let mut streams = Vec::with_capacity(count);
+        for _ in 0..count {
+            streams.push(self.stream(subscription).await?);
+        }
+        Ok(Acking::of(streams))
+    }
+
     pub(super) async fn stream(&self, subscription: &Subscription) -> Result<Stream, Violation> {
         let subscribed = self.subscriber().subscribe(subscription);
         let deliveries = timeout(self.patience(), subscribed)
@@ -138,29 +211,6 @@ impl Candidate {
             .map_err(|_| Violation::new("subscribing did not end"))??;
         Ok(Stream {
             deliveries,
-            patience: self.patience(),
-        })
-    }
-
-    /// A consumer that acknowledges everything and tells what it saw.
-    pub(super) async fn acking(&self, subscription: &Subscription) -> Result<Acking, Violation> {
-        let mut stream = self.stream(subscription).await?;
-        let (tell, seen) = mpsc::channel(4096);
-        let task = tokio::spawn(async move {
-            while let Some(batch) = stream.arrival(100).await {
-                for delivery in batch {
-                    let seen = envelope(&delivery).cloned();
-                    // A failed acknowledgement shows as a missing confirmation.
-                    let _ = delivery.ack().await;
-                    if tell.send(seen).await.is_err() {
-                        return;
-                    }
-                }
-            }
-        });
-        Ok(Acking {
-            seen,
-            task,
             patience: self.patience(),
         })
     }
@@ -233,6 +283,15 @@ impl Stream {
         Ok(held)
     }
 
+    /// Whether something is there already.
+    pub(super) async fn has_some(&mut self) -> bool {
+        tokio::select! {
+            biased;
+            arrived = self.arrival(1) => arrived.is_some(),
+            () = ready(()) => false,
+        }
+    }
+
     /// Receives one delivery.
     pub(super) async fn one(&mut self) -> Result<Delivery, Violation> {
         let mut held = self.hold(1).await?;
@@ -252,14 +311,49 @@ impl Stream {
     }
 }
 
-/// A consumer that acknowledges everything. Dropping it ends it.
+/// Consumers that acknowledge everything. Dropping it ends them.
 pub(super) struct Acking {
     seen: mpsc::Receiver<Result<Envelope, Violation>>,
-    task: JoinHandle<()>,
+    /// Dropped, it aborts them.
+    _tasks: JoinSet<()>,
     patience: Duration,
 }
 
 impl Acking {
+    pub(super) fn of(streams: impl IntoIterator<Item = Stream>) -> Self {
+        let (tell, seen) = mpsc::channel(4096);
+        let mut tasks = JoinSet::new();
+        let mut patience = Duration::ZERO;
+        for (nth, mut stream) in streams.into_iter().enumerate() {
+            patience = stream.patience;
+            let tell = tell.clone();
+            tasks.spawn(async move {
+                while let Some(batch) = stream.arrival(100).await {
+                    for delivery in batch {
+                        // Not all equally quick: what is not kept in order
+                        // shall not come in order by chance.
+                        for _ in 0..10 * (nth % 3) {
+                            tokio::task::yield_now().await;
+                        }
+                        // Told before it is acknowledged: what that sets free
+                        // is seen later.
+                        let told = tell.send(envelope(&delivery).cloned()).await;
+                        // A failed acknowledgement shows as a missing confirmation.
+                        let _ = delivery.ack().await;
+                        if told.is_err() {
+                            return;
+                        }
+                    }
+                }
+            });
+        }
+        Self {
+            seen,
+            _tasks: tasks,
+            patience,
+        }
+    }
+
     /// What it saw next.
     pub(super) async fn next(&mut self) -> Result<Envelope, Violation> {
         timeout(self.patience, self.seen.recv())
@@ -286,11 +380,5 @@ impl Acking {
             seen.push(next);
         }
         Ok(seen)
-    }
-}
-
-impl Drop for Acking {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }

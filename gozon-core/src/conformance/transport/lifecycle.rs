@@ -36,6 +36,9 @@ pub async fn a_subscription_that_makes_no_sense_is_refused(candidate: &Candidate
         ("no types", Subscription::durable(DURABLE[0], &[])),
         ("a prefetch of 0", first().with_prefetch(0)),
         ("a prefetch of 1001", live().with_prefetch(1001)),
+        ("order in no partition", first().with_order(0)),
+        ("order in 65 partitions", first().with_order(65)),
+        ("a broadcast in order", live().with_order(1)),
     ];
     for (what, subscription) in senseless {
         let declared = candidate.subscriber().declare(&subscription).await;

@@ -31,6 +31,7 @@ mod candidate;
 pub mod content;
 mod kit;
 pub mod lifecycle;
+pub mod ordering;
 pub mod publishing;
 pub mod receiving;
 mod report;
@@ -44,7 +45,7 @@ use async_trait::async_trait;
 use tokio::time::timeout;
 
 pub use candidate::Candidate;
-pub use kit::{BROADCAST, DURABLE, Verdict, Violation};
+pub use kit::{BROADCAST, DURABLE, ORDERED, Verdict, Violation};
 pub use report::Report;
 
 /// Why no transport could be made: the harness failed, not a rule.
@@ -54,7 +55,8 @@ pub type HarnessError = Box<dyn std::error::Error + Send + Sync>;
 #[async_trait]
 pub trait Harness: Send + Sync {
     /// A running transport that shares no subscription with any other: the
-    /// rules use the same names ([`DURABLE`], [`BROADCAST`]) again and again.
+    /// rules use the same names ([`DURABLE`], [`ORDERED`], [`BROADCAST`]) again and
+    /// again.
     ///
     /// # Errors
     /// When there is none to be had. The rule then counts as failed.

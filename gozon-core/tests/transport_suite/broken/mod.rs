@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gozon_core::conformance::transport::{Candidate, Harness, HarnessError};
-use gozon_core::{Envelope, InProcess, InProcessConfig, MessageId};
+use gozon_core::{Envelope, InProcess, InProcessConfig, MessageId, Settlement};
 
 /// What is wrong with the transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +83,18 @@ pub(crate) enum Fault {
     AckSettlesAll,
     /// Counts what was acknowledged as unsettled for ever.
     AckMakesNoRoom,
+    /// Has consumers compete although order was asked for.
+    IgnoresOrder,
+    /// Has one partition, however many were asked for.
+    HasOnePartition,
+    /// Has four partitions, however many were asked for, if any.
+    HasItsOwnPartitions,
+    /// Confirms and forgets what has no key.
+    LosesKeyless,
+    /// Turns each batch round.
+    ReversesBatches,
+    /// Requeues only after the next batch was handed out.
+    RequeuesLate,
 }
 
 /// Makes transports with one fault.
@@ -121,6 +133,7 @@ struct State {
     published: Mutex<HashSet<MessageId>>,
     held_back: Mutex<Vec<Envelope>>,
     acked: Mutex<Vec<Envelope>>,
+    requeued: Mutex<Vec<Settlement>>,
 }
 
 impl Transport {
@@ -139,6 +152,7 @@ impl Transport {
             published: Mutex::default(),
             held_back: Mutex::default(),
             acked: Mutex::default(),
+            requeued: Mutex::default(),
         })))
     }
 }

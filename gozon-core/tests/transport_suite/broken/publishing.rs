@@ -42,6 +42,12 @@ impl Publisher for Transport {
                 Ok(_turn) => state.inner.publish(batch).await,
                 Err(_) => pending().await,
             },
+            Fault::LosesKeyless => {
+                let keyed = batch.iter().filter(|sent| sent.key.is_some());
+                let keyed: Vec<_> = keyed.cloned().collect();
+                state.inner.publish(&keyed).await;
+                confirmed
+            }
             Fault::SwapsBatches => swap(state, batch).await,
             Fault::ConfirmsBeforeAck => tokio::select! {
                 biased;

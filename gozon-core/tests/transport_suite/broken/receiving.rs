@@ -59,6 +59,9 @@ fn bent(fault: Fault, subscription: &Subscription) -> Subscription {
         }
         (Fault::SharesBroadcast, _) => wanted.kind = SubscriptionKind::Durable,
         (Fault::IgnoresPrefetch, _) => wanted.prefetch = 1000,
+        (Fault::IgnoresOrder, _) => wanted.partitions = None,
+        (Fault::HasOnePartition, _) => wanted.partitions = wanted.partitions.map(|_| 1),
+        (Fault::HasItsOwnPartitions, SubscriptionKind::Durable) => wanted.partitions = Some(4),
         _ => {}
     }
     wanted
@@ -101,7 +104,12 @@ impl Deliveries for Stream {
                 }
                 Received::Batch(batch)
             }
+            Fault::ReversesBatches => Received::Batch(batch.into_iter().rev().collect()),
             _ => {
+                let late = std::mem::take(&mut *self.state.requeued.lock().unwrap());
+                for settlement in late {
+                    settlement.requeue().await.unwrap();
+                }
                 let mut changed = Vec::new();
                 for delivery in batch {
                     changed.push(broken(&self.state, &self.registry, delivery).await);

@@ -96,6 +96,10 @@ impl Settle for One {
     async fn requeue(self: Box<Self>) -> Result<(), SettleError> {
         match self.state.fault {
             Fault::RequeueAcks => self.settlement.ack().await,
+            Fault::RequeuesLate => {
+                self.state.requeued.lock().unwrap().push(self.settlement);
+                Ok(())
+            }
             _ => self.settlement.requeue().await,
         }
     }
