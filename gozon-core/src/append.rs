@@ -27,6 +27,30 @@ pub trait Append<Tx: Send>: Send + Sync {
     fn committed(&self, messages: &[NewMessage]);
 }
 
+/// The outbox of a consumer whose handlers send nothing. A message that is sent
+/// all the same is refused as a bug: nothing is dropped in silence.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoOutbox;
+
+#[async_trait]
+impl<Tx: Send> Append<Tx> for NoOutbox {
+    async fn append(&self, _tx: &mut Tx, messages: &[NewMessage]) -> Result<(), AppendError> {
+        match messages.first() {
+            None => Ok(()),
+            Some(message) => Err(AppendError::Store {
+                class: ErrorClass::Bug,
+                source: format!(
+                    "message {} of type {} was sent, and there is no outbox",
+                    message.envelope.id, message.envelope.kind
+                )
+                .into(),
+            }),
+        }
+    }
+
+    fn committed(&self, _messages: &[NewMessage]) {}
+}
+
 /// Why messages could not be appended.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
@@ -62,8 +86,35 @@ impl AppendError {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
     use super::*;
-    use crate::MessageId;
+    use crate::{Envelope, MessageId};
+
+    #[test]
+    fn what_is_sent_without_an_outbox_is_refused_and_named() {
+        let stored = r#"{"id": "0190a3a0-0000-7000-8000-000000000000", "source": "/tests",
+            "type": "paid", "time": "2026-01-01T00:00:00Z", "datacontenttype": "text/plain"}"#;
+        let message = NewMessage {
+            envelope: Envelope::from_stored(stored, &b""[..]).unwrap(),
+            delay: None,
+        };
+        let append = |messages: &[NewMessage]| {
+            let mut context = Context::from_waker(Waker::noop());
+            match pin!(NoOutbox.append(&mut (), messages)).poll(&mut context) {
+                Poll::Ready(appended) => appended,
+                Poll::Pending => panic!("it waits for nothing"),
+            }
+        };
+
+        append(&[]).unwrap();
+        let error = append(&[message]).unwrap_err();
+
+        assert_eq!(error.class(), ErrorClass::Bug);
+        assert!(error.to_string().contains("of type paid"), "{error}");
+    }
 
     #[test]
     fn what_is_too_large_stays_so_and_the_store_speaks_for_itself() {

@@ -24,7 +24,7 @@ mod transport;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
-pub use append::{Append, AppendError};
+pub use append::{Append, AppendError, NoOutbox};
 pub use class::ErrorClass;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use envelope::{Envelope, MessageId, StoredEnvelopeError};

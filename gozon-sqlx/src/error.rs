@@ -28,7 +28,8 @@ impl DbError {
         match self {
             Self::Sqlx(error) => class_of(error),
             Self::Migrate { source, .. } => match source {
-                sqlx::migrate::MigrateError::Execute(error) => class_of(error),
+                sqlx::migrate::MigrateError::Execute(error)
+                | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => class_of(error),
                 _ => ErrorClass::Bug,
             },
             Self::Unsuitable(_) => ErrorClass::Reject,

@@ -32,7 +32,7 @@ pub struct PoolSettings {
     /// The longest wait for a lock. Default 10 s.
     pub lock_timeout: Duration,
     /// The schema to work in, created if missing; `None` for the server's
-    /// `search_path`. Letters, digits and underscores, 63 at most.
+    /// `search_path`. Letters, digits and underscores, 63 at most. Default none.
     pub schema: Option<String>,
     /// What `pg_stat_activity` shows. Default `gozon`.
     pub application_name: String,

@@ -1,13 +1,10 @@
 //! README.md shows code that compiles and runs.
 
-use std::fs;
-use std::path::Path;
+use crate::text;
 
 #[test]
 fn the_code_in_the_readme_is_that_of_the_example() {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(own.join("../README.md")).unwrap();
-    let example = fs::read_to_string(own.join("examples/readme.rs")).unwrap();
+    let (readme, example) = (text("README.md"), text("examples/examples/readme.rs"));
 
     let (_, shown) = readme.split_once("```rust\n").unwrap();
     let (shown, _) = shown.split_once("```").unwrap();
