@@ -8,11 +8,9 @@
 //! Release builds only mean anything. One thread is enough for this side of the
 //! wire; it runs on the same cores as the shop, so every number is a floor.
 
-mod database;
 mod gateway;
 mod latency;
 mod process;
-mod report;
 mod throughput;
 
 use std::net::SocketAddr;
@@ -20,10 +18,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 use clap::Parser;
+use gozon_tests::measure::{Databases, Report, per_unit};
 
-use self::database::Databases;
 use self::process::Processes;
-use self::report::{Report, per_order};
 
 /// Measures a running shop.
 #[derive(Debug, Parser)]
@@ -80,7 +77,12 @@ async fn main() -> Result<()> {
     report.latency("one at a time: POST until answered", &singles.answered);
     report.latency("one at a time: POST until FINISHED seen", &singles.finished);
     databases
-        .report(&mut report, "one at a time", arguments.one_at_a_time)
+        .report(
+            &mut report,
+            "one at a time",
+            arguments.one_at_a_time,
+            "order",
+        )
         .await?;
     drop(single);
 
@@ -99,7 +101,9 @@ async fn main() -> Result<()> {
             report.row(format!("{load}: not seen FINISHED"), missing.to_string());
         }
         report.latency(&format!("{load}: POST until answered"), &run.answered);
-        databases.report(&mut report, &load, run.accepted).await?;
+        databases
+            .report(&mut report, &load, run.accepted, "order")
+            .await?;
         for ((name, before), (_, after)) in used_before.iter().zip(processes.cpu()?) {
             let used = after.saturating_sub(*before).as_micros();
             let share = used * 100 / lasted.as_micros().max(1);
@@ -107,7 +111,7 @@ async fn main() -> Result<()> {
                 format!("{load}: CPU of {name}"),
                 format!(
                     "{} µs per order, {share} % of one core",
-                    per_order(used, run.accepted)
+                    per_unit(used, run.accepted)
                 ),
             );
         }

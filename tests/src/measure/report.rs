@@ -4,16 +4,17 @@ use std::fmt;
 use std::time::Duration;
 
 /// The rows so far.
-#[derive(Default)]
-pub(crate) struct Report(Vec<(String, String)>);
+#[derive(Debug, Default)]
+pub struct Report(Vec<(String, String)>);
 
 impl Report {
-    pub(crate) fn row(&mut self, measure: impl Into<String>, value: impl Into<String>) {
+    /// Adds a row as it is.
+    pub fn row(&mut self, measure: impl Into<String>, value: impl Into<String>) {
         self.0.push((measure.into(), value.into()));
     }
 
-    /// The quantiles that the plan names.
-    pub(crate) fn latency(&mut self, measure: &str, durations: &[Duration]) {
+    /// Adds the median, the tail and the worst of these.
+    pub fn latency(&mut self, measure: &str, durations: &[Duration]) {
         let mut sorted = durations.to_vec();
         sorted.sort_unstable();
         let at = |percent: usize| {
@@ -24,21 +25,28 @@ impl Report {
         };
         let [p50, p90, p99, max] = [50, 90, 99, 100].map(at);
         let value = format!("p50 {p50} ms, p90 {p90}, p99 {p99}, max {max}");
-        self.row(format!("{measure} ({} orders)", sorted.len()), value);
+        self.row(format!("{measure} ({} times)", sorted.len()), value);
     }
 
-    pub(crate) fn rate(&mut self, measure: &str, orders: usize, within: Duration) {
+    /// Adds how many per second, and returns it.
+    pub fn rate(&mut self, measure: &str, count: usize, within: Duration) -> u128 {
         let millis = within.as_millis();
-        let rate = per_order(
-            u128::try_from(orders).unwrap_or(0) * 1000,
+        let rate = per_unit(
+            u128::try_from(count).unwrap_or(0) * 1000,
             within.as_millis(),
         );
         let value = format!(
-            "{rate} per second ({orders} in {}.{:03} s)",
+            "{rate} per second ({count} in {}.{:03} s)",
             millis / 1000,
             millis % 1000
         );
         self.row(measure, value);
+        rate
+    }
+
+    /// Adds one number as a share of another, in percent.
+    pub fn share(&mut self, measure: &str, part: u128, whole: u128) {
+        self.row(measure, format!("{} %", per_unit(part * 100, whole)));
     }
 }
 
@@ -52,10 +60,10 @@ impl fmt::Display for Report {
     }
 }
 
-/// Rounded to the nearest; 0 when nothing was ordered.
-pub(crate) fn per_order(total: u128, orders: impl TryInto<u128>) -> u128 {
-    match orders.try_into() {
-        Ok(orders) if orders > 0 => (total + orders / 2) / orders,
+/// `total / units`, rounded to the nearest; 0 without units.
+pub fn per_unit(total: u128, units: impl TryInto<u128>) -> u128 {
+    match units.try_into() {
+        Ok(units) if units > 0 => (total + units / 2) / units,
         _ => 0,
     }
 }

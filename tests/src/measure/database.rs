@@ -1,17 +1,18 @@
-//! What an order costs the databases.
+//! What a run costs its databases.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use sqlx::{Connection, PgConnection};
 
-use crate::report::{Report, per_order};
+use super::report::{Report, per_unit};
 
 /// How many of the most frequent statements go to the standard error.
 const SHOWN: i64 = 12;
 
 /// The databases to ask; none for an embedded shop.
-pub(crate) struct Databases {
+#[derive(Debug)]
+pub struct Databases {
     databases: Vec<(&'static str, PgConnection)>,
     /// Where each server's log stood at the reset, by the server's identity:
     /// both databases may be on one.
@@ -19,7 +20,11 @@ pub(crate) struct Databases {
 }
 
 impl Databases {
-    pub(crate) async fn connect<'a>(
+    /// Connects to each database that has a URL.
+    ///
+    /// # Errors
+    /// When one cannot be reached or its server does not count statements.
+    pub async fn connect<'a>(
         named: impl IntoIterator<Item = (&'static str, Option<&'a str>)>,
     ) -> Result<Self> {
         let mut databases = Vec::new();
@@ -41,7 +46,10 @@ impl Databases {
     }
 
     /// Begins to count anew.
-    pub(crate) async fn reset(&mut self) -> Result<()> {
+    ///
+    /// # Errors
+    /// When a database does not answer.
+    pub async fn reset(&mut self) -> Result<()> {
         for (_, connection) in &mut self.databases {
             sqlx::query(
                 "SELECT pg_stat_statements_reset(0, oid, 0) FROM pg_database \
@@ -54,13 +62,17 @@ impl Databases {
         Ok(())
     }
 
-    /// What happened since the reset, divided by this many orders. Statements
-    /// of background polls and leases are among them.
-    pub(crate) async fn report(
+    /// What happened since the reset, divided by this many `units`, each of
+    /// them a `unit`. Statements of background polls and leases are among them.
+    ///
+    /// # Errors
+    /// When a database does not answer.
+    pub async fn report(
         &mut self,
         report: &mut Report,
         phase: &str,
-        orders: usize,
+        units: usize,
+        unit: &str,
     ) -> Result<()> {
         let log = self.log().await?;
         for (name, connection) in &mut self.databases {
@@ -77,10 +89,10 @@ impl Databases {
             .fetch_all(connection)
             .await?;
             let calls: i64 = frequent.iter().map(|(calls, ..)| calls).sum();
-            let each = per_order(u128::try_from(calls)? * 10, orders);
+            let each = per_unit(u128::try_from(calls)? * 10, units);
             report.row(
                 format!("{phase}: SQL statements of {name}"),
-                format!("{}.{} per order", each / 10, each % 10),
+                format!("{}.{} per {unit}", each / 10, each % 10),
             );
             eprintln!("{phase}: {name}, most frequent statements (calls, mean µs):");
             for (calls, micros, query) in frequent.iter().take(usize::try_from(SHOWN)?) {
@@ -95,7 +107,7 @@ impl Databases {
             let written = u128::try_from(written.sum::<i64>())?;
             report.row(
                 format!("{phase}: WAL of the whole server"),
-                format!("{} bytes per order", per_order(written, orders)),
+                format!("{} bytes per {unit}", per_unit(written, units)),
             );
         }
         Ok(())
