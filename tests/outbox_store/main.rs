@@ -1,13 +1,74 @@
-//! The rules of an outbox store, on PostgreSQL.
+//! The rules of an outbox store, on PostgreSQL, and on outboxes that are broken
+//! there on purpose (those that can be broken on SQLite are beside the crate).
 
-use gozon_sqlx::postgres::{PoolSettings, connect};
+// Helpers of tests fail as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod broken;
+
+use std::pin::Pin;
+
+use broken::{
+    Flaw, LocksInAnUnreadCte, LocksInTheSlicesOrder, LocksInValues, NumbersBeforeItLocks, flawed,
+    promoting_under_lock,
+};
+use gozon_outbox::conformance::{Bench, Verdict, check, run_all};
+use gozon_sqlx::Db;
+use gozon_sqlx::postgres::{PoolSettings, Postgres, connect};
 use gozon_tests::servers::postgres_database;
+
+async fn database() -> Db<Postgres> {
+    let url = postgres_database().await.unwrap();
+    connect(&url, &PoolSettings::default()).await.unwrap()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgresql_keeps_every_rule_of_an_outbox_store() {
-    gozon_outbox::conformance::run_all(|| async {
-        let url = postgres_database().await.unwrap();
-        connect(&url, &PoolSettings::default()).await.unwrap()
-    })
-    .await;
+    let report = run_all(|| async { Bench::new(database().await).await }).await;
+
+    if let Err(report) = report.into_result() {
+        panic!("{report}");
+    }
+}
+
+type Check = fn(Db<Postgres>, &'static str) -> Pin<Box<dyn Future<Output = Verdict> + Send>>;
+
+/// Each fault breaks at least the rule beside it.
+const CAUGHT: &[(&str, Check, &str)] = &[
+    ("NumbersBeforeItLocks", on::<NumbersBeforeItLocks>, ORDER),
+    ("LocksInValues", on::<LocksInValues>, ORDER),
+    ("LocksInAnUnreadCte", on::<LocksInAnUnreadCte>, ORDER),
+    (
+        "LocksInTheSlicesOrder",
+        on::<LocksInTheSlicesOrder>,
+        "opposite_orders_of_keys_do_not_deadlock",
+    ),
+    (
+        "PromotesUnderLock",
+        |db, rule| {
+            Box::pin(async { check(promoting_under_lock(Bench::new(db).await), rule).await })
+        },
+        "a_promotion_that_waits_for_a_key_lets_leases_be_renewed",
+    ),
+];
+
+const ORDER: &str = "sequence_order_is_commit_order_per_key";
+
+fn on<F: Flaw>(
+    db: Db<Postgres>,
+    rule: &'static str,
+) -> Pin<Box<dyn Future<Output = Verdict> + Send>> {
+    Box::pin(async move { check(flawed::<F>(db).await, rule).await })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_broken_outbox_is_caught_by_the_rule_that_it_breaks() {
+    let mut escaped = Vec::new();
+    for (fault, run, rule) in CAUGHT {
+        match run(database().await, rule).await {
+            Ok(()) => escaped.push((fault, rule)),
+            Err(violation) => println!("{fault} breaks {rule}: {violation}"),
+        }
+    }
+    assert!(escaped.is_empty(), "not caught: {escaped:#?}");
 }

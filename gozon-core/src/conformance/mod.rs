@@ -4,3 +4,5 @@
 //! deliberately broken adapter that proves the suite able to catch it.
 
 pub mod transport;
+
+pub use transport::{Report, Verdict, Violation};

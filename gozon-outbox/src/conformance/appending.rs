@@ -88,7 +88,7 @@ pub async fn opposite_orders_of_keys_do_not_deadlock<D: OutboxDatabase>(bench: &
 
     forth.unwrap();
     back.unwrap();
-    assert_eq!(bench.outbox.stats().await.unwrap().pending, 2 * 30 * 40);
+    assert_eq!(bench.store.stats().await.unwrap().pending, 2 * 30 * 40);
 }
 
 /// A transaction with many keys does not exhaust the server's locks.
@@ -98,7 +98,7 @@ pub async fn thousands_of_keys_fit_into_one_transaction<D: OutboxDatabase>(bench
 
     bench.append(&messages).await;
 
-    assert_eq!(bench.outbox.stats().await.unwrap().pending, 20_000);
+    assert_eq!(bench.store.stats().await.unwrap().pending, 20_000);
 }
 
 /// In whatever state their messages are, also uncommitted ones of the asker.

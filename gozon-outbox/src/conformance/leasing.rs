@@ -38,6 +38,7 @@ pub async fn no_partition_has_two_owners<D: OutboxDatabase>(bench: &Bench<D>) {
 pub async fn a_lease_can_be_taken_only_after_its_term<D: OutboxDatabase>(bench: &Bench<D>) {
     let (old, new) = (MemberId::generate(), MemberId::generate());
     let first = bench.store.acquire(old, LONG, 1, false).await.unwrap();
+    assert_eq!(first.len(), 1);
     let others = bench.store.acquire(new, LONG, 1_024, false).await.unwrap();
     assert!(!others.contains(&first[0]));
     assert!(
@@ -60,6 +61,25 @@ pub async fn a_lease_can_be_taken_only_after_its_term<D: OutboxDatabase>(bench: 
     assert_eq!(taken[0].partition, first[0].partition);
     assert_eq!(taken[0].epoch, first[0].epoch + 1);
     assert!(bench.store.renew(old, LONG).await.unwrap().is_empty());
+}
+
+/// For as long as it was renewed.
+pub async fn a_renewed_lease_outlasts_its_first_term<D: OutboxDatabase>(bench: &Bench<D>) {
+    let [renews, silent, heir] = [(); 3].map(|()| MemberId::generate());
+    let kept = bench.store.acquire(renews, SHORT, 1, false).await.unwrap();
+    let ended = bench.store.acquire(silent, SHORT, 1, false).await.unwrap();
+
+    bench.store.renew(renews, LONG).await.unwrap();
+
+    // It began later, so when it has ended the other would have ended too.
+    eventually("the silent member's lease ends", || async {
+        let taken = bench.store.acquire(heir, LONG, 1_024, false).await.unwrap();
+        let took = |partition| taken.iter().any(|lease| lease.partition == partition);
+        assert!(!took(kept[0].partition), "a renewed lease was taken");
+        took(ended[0].partition)
+    })
+    .await;
+    assert_eq!(bench.store.renew(renews, LONG).await.unwrap(), kept);
 }
 
 /// Only with its right epoch.

@@ -98,19 +98,18 @@ pub async fn a_held_key_leaves_the_ready_set_and_comes_back_in_order<D: OutboxDa
         .map(|name| message(Some("hot"), name))
         .collect();
     messages.push(message(Some("other"), "other"));
+    messages.push(message(Some("third"), "third"));
     bench.append(&messages).await;
     let leases = bench.own_all().await;
-    let head = bench.read(&leases).await[0].seq;
+    let rows = bench.read(&leases).await;
+    let head = rows[0].seq;
     let key = ["hot".to_owned()];
 
-    bench
-        .store
-        .hold(&leases, &[failure(head, false)])
-        .await
-        .unwrap();
+    let failures = [failure(head, false), failure(rows[51].seq, false)];
+    bench.store.hold(&leases, &failures).await.unwrap();
     bench.store.sweep(&leases, &key).await.unwrap();
     assert_eq!(texts(&bench.read(&leases).await), ["other"]);
-    assert_eq!(bench.outbox.stats().await.unwrap().held, 50);
+    assert_eq!(bench.store.stats().await.unwrap().held, 51);
 
     bench.store.delete(&[head]).await.unwrap();
     let standing = bench.store.unhold(&leases, &key).await.unwrap();
@@ -145,7 +144,7 @@ pub async fn a_dead_letter_stays_dead<D: OutboxDatabase>(bench: &Bench<D>) {
     assert_eq!(fetched[0].state, RowState::Dead);
     let kept = bench.store.kept(&partitions(&leases)).await.unwrap();
     assert!(kept[0].dead && kept[0].seq == head);
-    assert_eq!(bench.outbox.stats().await.unwrap().dead, 1);
+    assert_eq!(bench.store.stats().await.unwrap().dead, 1);
 }
 
 /// A zombie changes nothing; what it had confirmed is confirmed.
@@ -235,7 +234,7 @@ pub async fn messages_without_a_key_are_held_one_by_one<D: OutboxDatabase>(bench
 
 /// Of every state.
 pub async fn the_counts_add_up<D: OutboxDatabase>(bench: &Bench<D>) {
-    let empty = bench.outbox.stats().await.unwrap();
+    let empty = bench.store.stats().await.unwrap();
     assert_eq!((empty.pending, empty.oldest_pending), (0, None));
     let later = message(None, "later").with_delay(Duration::from_secs(600));
     bench
@@ -251,7 +250,7 @@ pub async fn the_counts_add_up<D: OutboxDatabase>(bench: &Bench<D>) {
     let failures = [failure(rows[0].seq, true), failure(rows[1].seq, false)];
     bench.store.hold(&leases, &failures).await.unwrap();
 
-    let stats = bench.outbox.stats().await.unwrap();
+    let stats = bench.store.stats().await.unwrap();
 
     assert_eq!((stats.pending, stats.held, stats.dead), (3, 1, 1));
     assert!(stats.oldest_pending.unwrap() < Duration::from_secs(60));

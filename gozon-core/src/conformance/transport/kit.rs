@@ -40,7 +40,8 @@ pub type Verdict = Result<(), Violation>;
 pub struct Violation(String);
 
 impl Violation {
-    pub(super) fn new(what: impl Into<String>) -> Self {
+    /// Says how.
+    pub fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
 }

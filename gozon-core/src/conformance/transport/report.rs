@@ -7,7 +7,8 @@ use super::Verdict;
 pub struct Report(Vec<(&'static str, Verdict)>);
 
 impl Report {
-    pub(super) fn add(&mut self, rule: &'static str, verdict: Verdict) {
+    /// Writes down what became of a rule.
+    pub fn add(&mut self, rule: &'static str, verdict: Verdict) {
         self.0.push((rule, verdict));
     }
 

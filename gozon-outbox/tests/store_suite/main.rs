@@ -1,0 +1,268 @@
+//! The store suite, tried on SQLite, and on outboxes that are broken on
+//! purpose: a suite that catches nothing proves nothing.
+#![cfg(all(feature = "sqlite", feature = "conformance"))]
+// Helpers of tests fail as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod appending;
+mod broken;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use gozon_outbox::conformance::{Bench, Verdict, check, rules, run_all};
+use gozon_sqlx::sqlite::{PoolSettings, open};
+use gozon_sqlx::{Db, Sqlite};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use appending::{
+    BindsEveryValue, CommitsByItself, CutsAtZero, Flaw, ForgetsTheDelayed, ReusesNumbers,
+    ReversesSlices, flawed, without_a_limit,
+};
+use broken::{Call, Cap, Fault, broken};
+
+/// An empty database in a folder of its own.
+async fn database() -> (Db<Sqlite>, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("outbox.db");
+    let db = open(&file, &PoolSettings::default()).await.unwrap();
+    (db, folder)
+}
+
+#[tokio::test]
+async fn sqlite_keeps_every_rule_of_an_outbox_store() {
+    let folders = std::sync::Mutex::new(Vec::new());
+    let report = run_all(|| async {
+        let (db, folder) = database().await;
+        folders.lock().unwrap().push(folder);
+        broken(Bench::new(db).await, Fault::None)
+    })
+    .await;
+
+    if let Err(report) = report.into_result() {
+        panic!("{report}");
+    }
+}
+
+/// Each fault of the store breaks at least the rule beside it.
+const CAUGHT: &[(Fault, &str)] = &[
+    (Fault::PromotesInPlace, DELAYED),
+    (Fault::PromotesEarly, DELAYED),
+    (Fault::TakesWhatOthersHold, "no_partition_has_two_owners"),
+    (Fault::TakesMoreThanAsked, TERM),
+    (Fault::KeepsTheEpoch, TERM),
+    (Fault::RenewsTheLost, TERM),
+    (
+        Fault::RenewsNothing,
+        "a_renewed_lease_outlasts_its_first_term",
+    ),
+    (Fault::ReleasesNothing, RELEASED),
+    (Fault::WaitsForTheGone, ALONE),
+    (Fault::CountsTheGoneMembers, ALONE),
+    (
+        Fault::CountsTheDeadMembers,
+        "members_are_counted_while_they_live",
+    ),
+    (Fault::CountsAllAsFree, "free_leases_are_counted"),
+    (Fault::CountsNoEndedLease, "free_leases_are_counted"),
+    (Fault::LeavesWithItsLeases, LEAVING),
+    (Fault::LeavesUnnoticed, LEAVING),
+    (
+        Fault::ChecksNoLease(Call::Read),
+        "only_owned_partitions_are_read",
+    ),
+    (
+        Fault::ChecksNoLease(Call::Read),
+        "a_read_under_a_lost_epoch_finds_nothing",
+    ),
+    (
+        Fault::IgnoresTheCap(Cap::PerPartition),
+        "a_read_keeps_its_limits",
+    ),
+    (Fault::IgnoresTheCap(Cap::PerKey), "a_read_keeps_its_limits"),
+    (Fault::IgnoresTheCap(Cap::Limit), "a_read_keeps_its_limits"),
+    (Fault::ReadsFromTheTop, "a_read_keeps_its_limits"),
+    (Fault::IgnoresTheCap(Cap::Bytes), "a_read_keeps_its_bytes"),
+    (Fault::ReadsNothingLarge, "a_read_keeps_its_bytes"),
+    (
+        Fault::ReadsBackwards,
+        "the_messages_of_a_slice_keep_their_order",
+    ),
+    (
+        Fault::ReadsBehindTheHeld,
+        "what_is_behind_a_held_message_is_not_read",
+    ),
+    (Fault::IgnoresSkippedKeys, LEFT_OUT),
+    (Fault::IgnoresSkippedNumbers, LEFT_OUT),
+    (Fault::SkipsTheKeyless, LEFT_OUT),
+    (Fault::OnlyMovesForward, "a_read_is_not_a_cursor"),
+    (Fault::DeletesNothing, "a_number_is_never_used_twice"),
+    (Fault::ForgetsHeldKeys, NEXT_OWNER),
+    (Fault::KeepsEveryRow, NEXT_OWNER),
+    (Fault::ForgetsAttempts, NEXT_OWNER),
+    (Fault::ForgetsPauses, NEXT_OWNER),
+    (Fault::FetchesReadyOnly, NEXT_OWNER),
+    (
+        Fault::CountsWhatWasPutAside,
+        "attempts_are_counted_if_they_were_made",
+    ),
+    (
+        Fault::CountsNoAttempt,
+        "attempts_are_counted_if_they_were_made",
+    ),
+    (Fault::SweepsNothing, HELD_KEY),
+    (Fault::SweepsEverything, HELD_KEY),
+    (Fault::UnholdsNothing, HELD_KEY),
+    (Fault::UnholdsEverything, HELD_KEY),
+    (Fault::RevivesTheDead, "a_dead_letter_stays_dead"),
+    (Fault::BuriesNothing, "a_dead_letter_stays_dead"),
+    (Fault::ChecksNoLease(Call::Hold), EPOCH),
+    (Fault::ChecksNoLease(Call::Sweep), EPOCH),
+    (Fault::ChecksNoLease(Call::Unhold), EPOCH),
+    (Fault::ChecksNoLease(Call::Promote), EPOCH),
+    (Fault::ChecksNoLease(Call::Release), EPOCH),
+    (Fault::ClaimsWhatIsLost(Call::Hold), EPOCH),
+    (Fault::ClaimsWhatIsLost(Call::Unhold), EPOCH),
+    (Fault::DeletesUnderTheEpochAlone, EPOCH),
+    (Fault::ChecksNoEpoch(Call::Read), AGAIN),
+    (Fault::ChecksNoEpoch(Call::Hold), AGAIN),
+    (Fault::ChecksNoEpoch(Call::Sweep), AGAIN),
+    (Fault::ChecksNoEpoch(Call::Unhold), AGAIN),
+    (Fault::ChecksNoEpoch(Call::Promote), AGAIN),
+    (Fault::ChecksNoEpoch(Call::Release), AGAIN),
+    (Fault::ChecksNoEpoch(Call::Release), RELEASED),
+    (Fault::HoldsAllKeyless, KEYLESS),
+    (Fault::KeepsOneKeyless, KEYLESS),
+    (Fault::CountsTheDead, "the_counts_add_up"),
+    (Fault::CountsNoDelayed, "the_counts_add_up"),
+    (Fault::CountsNoHeld, "the_counts_add_up"),
+    (Fault::CountsNoAge, "the_counts_add_up"),
+];
+
+const DELAYED: &str = "a_delayed_message_draws_its_number_when_it_is_due";
+const TERM: &str = "a_lease_can_be_taken_only_after_its_term";
+const RELEASED: &str = "a_released_lease_can_be_taken_at_once";
+const ALONE: &str = "who_is_certainly_alone_takes_leases_at_once";
+const LEAVING: &str = "a_member_that_leaves_leaves_nothing_behind";
+const LEFT_OUT: &str = "a_read_leaves_out_what_it_is_told_to";
+const NEXT_OWNER: &str = "a_held_key_is_found_by_its_next_owner";
+const HELD_KEY: &str = "a_held_key_leaves_the_ready_set_and_comes_back_in_order";
+const EPOCH: &str = "every_write_but_a_delete_checks_the_epoch";
+const AGAIN: &str = "a_lease_taken_again_is_another_lease";
+const KEYLESS: &str = "messages_without_a_key_are_held_one_by_one";
+
+/// Each flaw of what joins the caller's transaction, likewise.
+const CAUGHT_APPENDING: &[(&str, Check, &str)] = &[
+    (
+        "CutsAtZero",
+        on::<CutsAtZero>,
+        "a_message_comes_out_as_it_went_in",
+    ),
+    (
+        "ReversesSlices",
+        on::<ReversesSlices>,
+        "the_messages_of_a_slice_keep_their_order",
+    ),
+    (
+        "CommitsByItself",
+        on::<CommitsByItself>,
+        "a_rollback_removes_the_messages",
+    ),
+    (
+        "BindsEveryValue",
+        on::<BindsEveryValue>,
+        "thousands_of_keys_fit_into_one_transaction",
+    ),
+    (
+        "ForgetsTheDelayed",
+        on::<ForgetsTheDelayed>,
+        "pending_keys_are_those_that_have_messages",
+    ),
+    (
+        "ReusesNumbers",
+        on::<ReusesNumbers>,
+        "a_number_is_never_used_twice",
+    ),
+    (
+        "HasNoLimit",
+        |db, rule| Box::pin(async { check(without_a_limit(Bench::new(db).await), rule).await }),
+        "a_message_that_is_too_large_is_refused",
+    ),
+];
+
+/// SQLite has one writer, so nothing on it can break these: their broken
+/// adapters are in the story `outbox_store` on PostgreSQL.
+const ON_POSTGRESQL: &[&str] = &[
+    "sequence_order_is_commit_order_per_key",
+    "opposite_orders_of_keys_do_not_deadlock",
+    "a_promotion_that_waits_for_a_key_lets_leases_be_renewed",
+];
+
+type Checked = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+type Check = fn(Db<Sqlite>, &'static str) -> Checked;
+/// What is broken, the rule, and how it is tried.
+type Try = (
+    String,
+    &'static str,
+    Box<dyn FnOnce(Db<Sqlite>) -> Checked + Send>,
+);
+
+fn on<F: Flaw>(db: Db<Sqlite>, rule: &'static str) -> Checked {
+    Box::pin(async move { check(flawed::<F>(db).await, rule).await })
+}
+
+/// Side by side, for some wait for what never happens.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_broken_outbox_is_caught_by_the_rule_that_it_breaks() {
+    let mut tried = JoinSet::new();
+    let turns = Arc::new(Semaphore::new(16));
+    let mut tries: Vec<Try> = Vec::new();
+    for (fault, rule) in CAUGHT {
+        let (fault, rule) = (*fault, *rule);
+        let run = move |db| -> Checked {
+            Box::pin(async move { check(broken(Bench::new(db).await, fault), rule).await })
+        };
+        tries.push((format!("{fault:?}"), rule, Box::new(run)));
+    }
+    for (name, run, rule) in CAUGHT_APPENDING {
+        let (run, rule) = (*run, *rule);
+        tries.push(((*name).to_owned(), rule, Box::new(move |db| run(db, rule))));
+    }
+    for (fault, rule, run) in tries {
+        let turns = Arc::clone(&turns);
+        tried.spawn(async move {
+            let _turn = turns.acquire_owned().await.unwrap();
+            let (db, _folder) = database().await;
+            (fault, rule, run(db).await)
+        });
+    }
+
+    let mut escaped = Vec::new();
+    let mut verdicts = tried.join_all().await;
+    verdicts.sort_by_key(|(fault, rule, _)| (*rule, fault.clone()));
+    for (fault, rule, verdict) in verdicts {
+        match verdict {
+            Ok(()) => escaped.push((fault, rule)),
+            Err(violation) => println!("{fault} breaks {rule}: {violation}"),
+        }
+    }
+    assert!(escaped.is_empty(), "not caught: {escaped:#?}");
+}
+
+#[test]
+fn every_rule_has_an_outbox_that_breaks_it() {
+    let stores = CAUGHT.iter().map(|(_, rule)| *rule);
+    let appends = CAUGHT_APPENDING.iter().map(|(.., rule)| *rule);
+    let proved: Vec<&str> = stores
+        .chain(appends)
+        .chain(ON_POSTGRESQL.to_vec())
+        .collect();
+    let unproved: Vec<_> = rules::<Sqlite>()
+        .into_iter()
+        .map(|rule| rule.name)
+        .filter(|rule| !proved.contains(rule))
+        .collect();
+
+    assert!(unproved.is_empty(), "not proved: {unproved:#?}");
+}
