@@ -115,3 +115,8 @@ mod on_sqlite {
 
     crate::inbox_conformance!(database());
 }
+
+/// Compiles what README.md shows.
+#[cfg(all(doctest, feature = "postgres"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

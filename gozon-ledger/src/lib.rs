@@ -109,3 +109,8 @@ pub use transfer::{Entry, Leg, Posted, Transfer};
 
 #[cfg(feature = "mock")]
 pub use books::MockBooks;
+
+/// Compiles what README.md shows.
+#[cfg(all(doctest, feature = "postgres"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -62,3 +62,8 @@ pub use config::{ConfigError, OutboxConfig};
 pub use outbox::{NewRow, Outbox, OutboxDatabase};
 pub use relay::{Relay, RelayError};
 pub use store::OutboxStats;
+
+/// Compiles what README.md shows.
+#[cfg(all(doctest, feature = "postgres"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

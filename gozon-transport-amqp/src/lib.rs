@@ -71,3 +71,8 @@ pub use transport::AmqpTransport;
 /// Directives for a `tracing` filter (`EnvFilter`) that keep payloads out of
 /// the logs: lapin prints whole returned messages.
 pub const LOG_FILTER: &str = "lapin::returned_messages=off";
+
+/// Compiles what README.md shows.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

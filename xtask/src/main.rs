@@ -1,10 +1,15 @@
-//! Gozon's tasks: `cargo xtask test`, `cargo xtask check`, `cargo xtask ci`,
-//! `cargo xtask servers`.
+//! Gozon's tasks: `cargo xtask test`, `cargo xtask check`, and those that they
+//! are made of; `cargo xtask --help` lists them.
 
+mod api;
+mod build_cost;
 mod cargo;
 mod check;
 mod choice;
 mod keeper;
+mod libraries;
+mod msrv;
+mod publish;
 mod test_run;
 
 use std::process::ExitCode;
@@ -26,10 +31,17 @@ struct Arguments {
 enum Task {
     /// Sets up servers, builds everything and runs every test
     Test(test_run::Options),
-    /// Checks without running: format, lints, documentation, each feature alone, licences
+    /// Checks without running: format, lints, documentation, each feature alone,
+    /// public APIs, packages, the oldest Rust, licences
     Check,
     /// Everything that must be green before a merge: `check`, then `test`
     Ci(test_run::Options),
+    /// Compares the public API of each library with its public-api.txt; part of `check`
+    Api(api::Options),
+    /// Packs each library as the registry would get it, and builds it from there
+    Publish(publish::Options),
+    /// Measures what gozon-outbox adds to the clean build of a service with sqlx; takes minutes
+    BuildCost(build_cost::Options),
     /// Starts the servers of a test run and keeps them until Ctrl-C, for work with plain `cargo test`
     Servers(ServerOptions),
     /// Keeps servers until standard input ends; started by the other tasks
@@ -55,6 +67,9 @@ fn run(task: Task) -> Result<bool> {
         Task::Check => check::run(),
         // Both, also when the first fails: one run then names everything that is wrong.
         Task::Ci(options) => Ok(check::run()? & test_run::run(&options)?),
+        Task::Api(options) => api::run(&options),
+        Task::Publish(options) => publish::run(&options),
+        Task::BuildCost(options) => build_cost::run(&options),
         Task::Servers(options) => keeper::run_until_interrupted(&options).map(|()| true),
         Task::Keep(wanted) => keeper::keep(&wanted).map(|()| true),
     }

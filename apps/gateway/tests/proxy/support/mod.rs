@@ -1,12 +1,6 @@
 //! A gateway between a raw client and a little service that says what it saw.
-// Each test binary uses its part of the kit; in a test a surprise is a panic.
-#![allow(
-    dead_code,
-    unused_imports,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
+// In a test a surprise is a panic.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod client;
 mod service;
@@ -20,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use client::{Answer, RawClient, send};
+pub(crate) use client::{RawClient, send};
 pub(crate) use service::{Breaking, Closing, Fixed, Service, dead_addr};
 
 /// No step of a test may take longer.

@@ -1,7 +1,5 @@
 //! REST through the gateway.
 
-mod support;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gozon_gateway::Resolver;
 use serde_json::json;
-use support::{RawClient, Running, Service, config, dead_addr, send};
+
+use crate::support::{self, RawClient, Running, Service, config, dead_addr, send};
 
 const USER: &str = "X-User-Id: alice";
 

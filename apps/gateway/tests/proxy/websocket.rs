@@ -3,18 +3,17 @@
 // In a test a surprise is a panic.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use support::{PATIENCE, RawClient, Running, Service, config, send};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::support::{self, PATIENCE, RawClient, Running, Service, config, send};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
