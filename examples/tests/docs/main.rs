@@ -4,6 +4,8 @@
 // Test code outside of `#[test]` functions: what fails here fails a test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod guides;
+mod metrics;
 mod readme;
 mod settings;
 mod shape;

@@ -5,6 +5,8 @@
 mod shelf;
 mod stream;
 
+use std::process::ExitCode;
+
 use async_trait::async_trait;
 use gozon_core::conformance::transport::{Candidate, Harness, HarnessError, RULES, run_all};
 
@@ -28,8 +30,16 @@ impl Harness for Mine {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    run_all(&Mine).await.into_result()?;
-    println!("the shelf keeps all {} rules", RULES.len());
-    Ok(())
+async fn main() -> ExitCode {
+    match run_all(&Mine).await.into_result() {
+        Ok(()) => {
+            println!("the shelf keeps all {} rules", RULES.len());
+            ExitCode::SUCCESS
+        }
+        // Which rules are broken, and how.
+        Err(broken) => {
+            eprintln!("{broken}");
+            ExitCode::FAILURE
+        }
+    }
 }

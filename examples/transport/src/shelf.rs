@@ -33,12 +33,12 @@ pub(crate) struct State {
     /// Types that have an audience in principle, live or not.
     broadcast: Vec<String>,
     /// Streams and deliveries are told apart by a number that is used once.
-    last: u64,
+    pub(crate) last: u64,
 }
 
 pub(crate) struct Queue {
-    types: Vec<String>,
-    kind: SubscriptionKind,
+    subscription: Subscription,
+    /// By `place`, ascending.
     pub(crate) waiting: VecDeque<Waiting>,
     /// By stream and by delivery.
     pub(crate) unsettled: HashMap<(u64, u64), Waiting>,
@@ -48,8 +48,42 @@ pub(crate) struct Queue {
 
 #[derive(Clone)]
 pub(crate) struct Waiting {
+    /// In the order of publishing; what comes back returns to it.
+    place: u64,
+    /// Only where the subscription asks for order.
+    pub(crate) partition: Option<u16>,
     pub(crate) message: Envelope,
     pub(crate) redelivered: bool,
+}
+
+impl Queue {
+    fn is_durable(&self) -> bool {
+        self.subscription.kind == SubscriptionKind::Durable
+    }
+
+    /// Whether `stream`, which may hold `share` of a partition, may have one more
+    /// of this one. With order, what one stream holds keeps the partition from
+    /// all others.
+    pub(crate) fn may_give(&self, stream: u64, partition: Option<u16>, share: usize) -> bool {
+        let of_it = self
+            .unsettled
+            .iter()
+            .filter(|(_, held)| held.partition == partition);
+        let (own, others): (Vec<_>, Vec<_>) = of_it.partition(|((holder, _), _)| *holder == stream);
+        own.len() < share && (partition.is_none() || others.is_empty())
+    }
+
+    /// Takes back what was not acknowledged.
+    pub(crate) fn give_back(&mut self, waiting: Waiting) {
+        let index = self
+            .waiting
+            .partition_point(|other| other.place < waiting.place);
+        let again = Waiting {
+            redelivered: true,
+            ..waiting
+        };
+        self.waiting.insert(index, again);
+    }
 }
 
 impl Shelf {
@@ -69,26 +103,26 @@ impl Shelf {
 }
 
 impl State {
-    pub(crate) fn next(&mut self) -> u64 {
+    fn next(&mut self) -> u64 {
         self.last += 1;
         self.last
     }
 
     fn add(&mut self, name: &str, subscription: &Subscription) -> Result<(), TransportError> {
         let queue = Queue {
-            types: subscription.types.clone(),
-            kind: subscription.kind,
+            subscription: subscription.clone(),
             waiting: VecDeque::new(),
             unsettled: HashMap::new(),
             lost: false,
         };
         let found = self.queues.entry(name.to_owned()).or_insert(queue);
-        if found.types == subscription.types && found.kind == subscription.kind {
+        let found = &found.subscription;
+        if found.types == subscription.types && found.partitions == subscription.partitions {
             return Ok(());
         }
         Err(TransportError::Mismatch {
             what: name.to_owned(),
-            reason: "it was declared with other types".to_owned(),
+            reason: "it was declared with other types or another order".to_owned(),
         })
     }
 
@@ -111,17 +145,16 @@ impl State {
             let reason = "the shelf is closed".to_owned();
             return Outcome::Unknown { reason };
         }
-        let wanted = |queue: &&mut Queue| queue.types.contains(&message.kind);
+        let place = self.next();
+        let wanted = |queue: &&mut Queue| queue.subscription.types.contains(&message.kind);
         let mut queues: Vec<_> = self.queues.values_mut().filter(wanted).collect();
         if queues.is_empty() && !self.broadcast.contains(&message.kind) {
             let reason = "nobody has subscribed to it".to_owned();
             return Outcome::Returned { reason };
         }
-        let durable = |queue: &&mut Queue| queue.kind == SubscriptionKind::Durable;
         if queues
-            .iter_mut()
-            .filter(|queue| durable(queue))
-            .any(|queue| queue.waiting.len() >= MOST)
+            .iter()
+            .any(|queue| queue.is_durable() && queue.waiting.len() >= MOST)
         {
             // All queues take it or none does: a repeat would double it in some.
             let reason = format!("{MOST} messages are waiting");
@@ -133,6 +166,8 @@ impl State {
                 queue.lost = true;
             }
             queue.waiting.push_back(Waiting {
+                place,
+                partition: queue.subscription.partition_of(message),
                 message: message.clone(),
                 redelivered: false,
             });

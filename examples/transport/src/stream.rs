@@ -5,14 +5,15 @@ use gozon_core::{
     Deliveries, Delivery, Incoming, Received, Settle, SettleError, Subscription, SubscriptionKind,
 };
 
-use crate::shelf::{Queue, Shelf, Waiting};
+use crate::shelf::{Shelf, State, Waiting};
 
 pub(crate) struct Stream {
     shelf: Shelf,
     id: u64,
     queue: String,
     kind: SubscriptionKind,
-    prefetch: usize,
+    /// How much of a partition it may hold unsettled; without order, of all.
+    share: usize,
 }
 
 impl Stream {
@@ -22,7 +23,7 @@ impl Stream {
             id,
             queue,
             kind: wanted.kind,
-            prefetch: wanted.prefetch.into(),
+            share: wanted.partition_prefetch().into(),
         }
     }
 
@@ -33,32 +34,28 @@ impl Stream {
         if state.closed {
             return Some(Received::Closed);
         }
-        let queue = state.queues.get_mut(&self.queue)?;
+        let State { queues, last, .. } = &mut *state;
+        let queue = queues.get_mut(&self.queue)?;
         if std::mem::take(&mut queue.lost) {
             return Some(Received::Resumed);
         }
-        let mine = queue
-            .unsettled
-            .keys()
-            .filter(|(stream, _)| *stream == self.id);
-        let room = self.prefetch.saturating_sub(mine.count());
-        let count = max.min(room).min(queue.waiting.len());
-        let taken: Vec<Waiting> = queue.waiting.drain(..count).collect();
-        let batch = taken.into_iter().map(|waiting| {
-            let tag = (self.id, state.next());
-            let settle = Box::new(Tag {
+        let (mut batch, mut index) = (Vec::new(), 0);
+        while let Some(next) = queue.waiting.get(index).filter(|_| batch.len() < max) {
+            if !queue.may_give(self.id, next.partition, self.share) {
+                index += 1;
+                continue;
+            }
+            let waiting = queue.waiting.remove(index)?;
+            *last += 1;
+            let tag = Tag {
                 shelf: self.shelf.clone(),
                 queue: self.queue.clone(),
-                tag,
-            });
+                tag: (self.id, *last),
+            };
             let incoming = Incoming::Message(waiting.message.clone());
-            let delivery = Delivery::new(incoming, waiting.redelivered, settle);
-            if let Some(queue) = state.queues.get_mut(&self.queue) {
-                queue.unsettled.insert(tag, waiting);
-            }
-            delivery
-        });
-        let batch: Vec<Delivery> = batch.collect();
+            batch.push(Delivery::new(incoming, waiting.redelivered, Box::new(tag)));
+            queue.unsettled.insert((self.id, *last), waiting);
+        }
         (!batch.is_empty()).then_some(Received::Batch(batch))
     }
 }
@@ -86,27 +83,16 @@ impl Drop for Stream {
             }
             SubscriptionKind::Durable => {
                 if let Some(queue) = state.queues.get_mut(&self.queue) {
-                    give_back(queue, self.id);
+                    let mine = |(stream, _): &(u64, u64), _: &mut Waiting| *stream == self.id;
+                    let unsettled: Vec<_> = queue.unsettled.extract_if(mine).collect();
+                    for (_, waiting) in unsettled {
+                        queue.give_back(waiting);
+                    }
                 }
             }
         }
         drop(state);
         self.shelf.changed().notify_waiters();
-    }
-}
-
-/// To the front, in the order in which it was delivered.
-fn give_back(queue: &mut Queue, stream: u64) {
-    let mut tags: Vec<_> = queue.unsettled.keys().copied().collect();
-    tags.retain(|tag| tag.0 == stream);
-    tags.sort_unstable();
-    for tag in tags.into_iter().rev() {
-        if let Some(waiting) = queue.unsettled.remove(&tag) {
-            queue.waiting.push_front(Waiting {
-                redelivered: true,
-                ..waiting
-            });
-        }
     }
 }
 
@@ -127,10 +113,7 @@ impl Tag {
             .and_then(|queue| {
                 let waiting = queue.unsettled.remove(&self.tag)?;
                 if requeue {
-                    queue.waiting.push_back(Waiting {
-                        redelivered: true,
-                        ..waiting
-                    });
+                    queue.give_back(waiting);
                 }
                 Some(())
             });
