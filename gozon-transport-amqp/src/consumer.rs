@@ -1,67 +1,93 @@
 //! One subscription, kept consuming for as long as someone receives.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use gozon_core::{Delivery, Incoming, Subscription};
+use futures_util::stream::{self, BoxStream, SelectAll, StreamExt};
+use gozon_core::{Delivery, Incoming, Settle, Subscription};
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Consumer};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::cloud_events::{Arrived, read};
 use crate::fault::Fault;
-use crate::inbound::{AmqpSettle, CloseOnDrop, Inbound};
+use crate::inbound::{AmqpSettle, CloseOnDrop, Inbound, OrderedSettle, Place};
 use crate::link::{Link, Live};
 use crate::metrics;
+use crate::ordered::priority;
 use crate::topology::{self, Topology};
 
-/// A consumer that runs.
+/// What one consumer yields, and after it the end: `None`.
+type Arrivals = BoxStream<'static, (u16, Option<lapin::Result<lapin::message::Delivery>>)>;
+
+/// Consumers that run: one, or with order one for each partition, on one
+/// channel. They stand and fall together.
 pub(crate) struct Session {
     live: Arc<Live>,
     channel: Arc<Channel>,
-    consumer: Consumer,
+    consumers: SelectAll<Arrivals>,
 }
 
 impl Session {
-    /// Declares the queue and starts consuming from it.
+    /// Declares the queues and starts consuming from them. `instance` names
+    /// whoever receives, among all instances.
     pub(crate) async fn open(
         live: Arc<Live>,
         topology: &Topology,
         subscription: &Subscription,
+        instance: Uuid,
         limit: Duration,
     ) -> Result<Self, Fault> {
         let opening = async {
             let channel = live.connection().create_channel().await?;
             topology.declare_exchange(&channel).await?;
-            let queue = topology.declare_queue(&channel, subscription).await?;
-            // Before consuming: lapin's buffer has no bound of its own.
+            let queues = topology.declare_queues(&channel, subscription).await?;
+            // Before consuming: lapin's buffer has no bound of its own. It
+            // bounds each consumer, not all of the channel.
             channel
-                .basic_qos(subscription.prefetch, BasicQosOptions::default())
-                .await?;
-            let consumer = channel
-                .basic_consume(
-                    queue,
-                    "".into(),
-                    BasicConsumeOptions::default(),
-                    FieldTable::default(),
+                .basic_qos(
+                    subscription.partition_prefetch(),
+                    BasicQosOptions::default(),
                 )
                 .await?;
-            Ok((channel, consumer))
+            let mut consumers = SelectAll::new();
+            for (partition, queue) in (0..).zip(queues) {
+                let mut arguments = FieldTable::default();
+                if subscription.partitions.is_some() {
+                    let priority = AMQPValue::LongInt(priority(instance, partition));
+                    arguments.insert("x-priority".into(), priority);
+                }
+                let consumer = channel
+                    .basic_consume(queue, "".into(), BasicConsumeOptions::default(), arguments)
+                    .await?;
+                consumers.push(arrivals(partition, consumer));
+            }
+            Ok((channel, consumers))
         };
-        let (channel, consumer) = timeout(limit, opening)
+        let (channel, consumers) = timeout(limit, opening)
             .await
             .unwrap_or_else(|_| Err(Fault::gone(format!("no consumer within {limit:?}"))))?;
         Ok(Self {
             live,
             channel: Arc::new(channel),
-            consumer,
+            consumers,
         })
     }
+}
+
+fn arrivals(partition: u16, consumer: Consumer) -> Arrivals {
+    let end = stream::once(ready(None));
+    consumer
+        .map(Some)
+        .chain(end)
+        .map(move |arrived| (partition, arrived))
+        .boxed()
 }
 
 /// Moves deliveries from the broker to the inbound queue, and rebuilds the
@@ -70,6 +96,7 @@ pub(crate) struct Pump {
     pub(crate) link: Link,
     pub(crate) topology: Arc<Topology>,
     pub(crate) subscription: Subscription,
+    pub(crate) instance: Uuid,
     pub(crate) inbound: Arc<Inbound>,
     /// Counts the subscriptions that do not stand.
     pub(crate) interrupted: Arc<AtomicUsize>,
@@ -115,20 +142,24 @@ impl Pump {
         let Session {
             live,
             channel,
-            mut consumer,
+            mut consumers,
         } = session;
+        let session = self.inbound.session();
         let cause = loop {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break "stopped",
                 () = live.gone.cancelled() => break "connection",
-                next = consumer.next() => match next {
-                    Some(Ok(delivery)) => self.inbound.push(self.delivery(&channel, delivery)),
-                    Some(Err(_)) if live.connection().status().connected() => break "channel",
-                    Some(Err(_)) => break "connection",
+                next = consumers.next() => match next {
+                    Some((partition, Some(Ok(delivery)))) => {
+                        let place = Place { session, partition, tag: delivery.delivery_tag };
+                        self.inbound.push(place, self.delivery(&channel, place, delivery));
+                    }
+                    Some((_, Some(Err(_)))) if live.connection().status().connected() => break "channel",
+                    Some((_, Some(Err(_)))) => break "connection",
                     // lapin's way to say that the broker cancelled the consumer,
                     // such as when its queue was deleted. No error at all.
-                    None => break "cancelled",
+                    Some((_, None)) | None => break "cancelled",
                 },
             }
         };
@@ -139,7 +170,7 @@ impl Pump {
         if timeout(self.limit, closing).await.is_err() {
             live.suspect();
         }
-        drop(consumer);
+        drop(consumers);
         cause
     }
 
@@ -156,6 +187,7 @@ impl Pump {
                 Arc::clone(&live),
                 &self.topology,
                 &self.subscription,
+                self.instance,
                 self.limit,
             );
             match opening.await {
@@ -173,7 +205,12 @@ impl Pump {
         }
     }
 
-    fn delivery(&self, channel: &Arc<Channel>, delivery: lapin::message::Delivery) -> Delivery {
+    fn delivery(
+        &self,
+        channel: &Arc<Channel>,
+        place: Place,
+        delivery: lapin::message::Delivery,
+    ) -> Delivery {
         let incoming = read(Arrived {
             routing_key: delivery.routing_key.into(),
             properties: delivery.properties,
@@ -189,7 +226,16 @@ impl Pump {
             tag: delivery.delivery_tag,
             limit: self.limit,
         };
-        Delivery::new(incoming, delivery.redelivered, Box::new(settle))
+        let settle: Box<dyn Settle> = match self.subscription.partitions {
+            None => Box::new(settle),
+            Some(_) => Box::new(OrderedSettle {
+                settle,
+                inbound: Arc::downgrade(&self.inbound),
+                place,
+                incoming: incoming.clone(),
+            }),
+        };
+        Delivery::new(incoming, delivery.redelivered, settle)
     }
 }
 
@@ -219,7 +265,7 @@ pub(crate) async fn declare(
     let declaring = async {
         let channel = live.connection().create_channel().await?;
         topology.declare_exchange(&channel).await?;
-        topology.declare_queue(&channel, subscription).await?;
+        topology.declare_queues(&channel, subscription).await?;
         topology::close(channel).await;
         Ok(())
     };

@@ -1,11 +1,11 @@
 //! The queue between one consumer and whoever receives from it.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gozon_core::{Deliveries, Delivery, Received, Settle, SettleError};
+use gozon_core::{Deliveries, Delivery, Incoming, Received, Settle, SettleError};
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
 use tokio::sync::Notify;
@@ -24,20 +24,57 @@ pub(crate) struct Inbound {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Delivery>,
+    waiting: VecDeque<(Place, Delivery)>,
+    /// Counts the interruptions.
+    session: u64,
     resumed: bool,
     closed: bool,
 }
 
+/// Where a delivery stands: in a session of its own, tags mean another thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) session: u64,
+    pub(crate) partition: u16,
+    /// Grows with every delivery of the session.
+    pub(crate) tag: u64,
+}
+
 impl Inbound {
-    pub(crate) fn push(&self, delivery: Delivery) {
-        self.state().waiting.push_back(delivery);
+    /// Adds a delivery at the end.
+    pub(crate) fn push(&self, place: Place, delivery: Delivery) {
+        self.state().waiting.push_back((place, delivery));
         self.changed.notify_one();
     }
 
-    /// What waits can no longer be settled; the broker will send it again.
+    /// Puts a delivery before whatever of its partition waits and came after
+    /// it; `false` when the broker has taken it back meanwhile.
+    fn put_back(&self, place: Place, delivery: Delivery) -> bool {
+        let mut state = self.state();
+        if state.closed || state.session != place.session {
+            return false;
+        }
+        let later =
+            |(other, _): &(Place, _)| other.partition == place.partition && other.tag > place.tag;
+        let at = state.waiting.iter().position(later);
+        let at = at.unwrap_or(state.waiting.len());
+        state.waiting.insert(at, (place, delivery));
+        drop(state);
+        self.changed.notify_one();
+        true
+    }
+
+    /// The session that goes on.
+    pub(crate) fn session(&self) -> u64 {
+        self.state().session
+    }
+
+    /// The session ended. What waits can no longer be settled; the broker will
+    /// send it again.
     pub(crate) fn interrupt(&self) {
-        self.state().waiting.clear();
+        let mut state = self.state();
+        state.waiting.clear();
+        state.session += 1;
     }
 
     pub(crate) fn resume(&self) {
@@ -63,7 +100,8 @@ impl Inbound {
             return Some(Received::Closed);
         }
         let ready = state.waiting.len().min(max.max(1));
-        (ready > 0).then(|| Received::Batch(state.waiting.drain(..ready).collect()))
+        let batch = |(_, delivery)| delivery;
+        (ready > 0).then(|| Received::Batch(state.waiting.drain(..ready).map(batch).collect()))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -141,6 +179,38 @@ impl Settle for AmqpSettle {
         };
         self.within_limit(self.channel.basic_nack(self.tag, options))
             .await
+    }
+}
+
+/// Settles one delivery of an ordered subscription.
+///
+/// The broker would put a requeued message behind those that it has sent us
+/// already. So it does not hear of it: the message stays unsettled there, and
+/// waits here once more, in its place.
+pub(crate) struct OrderedSettle {
+    pub(crate) settle: AmqpSettle,
+    /// Weak, because what waits in there has one of these itself.
+    pub(crate) inbound: Weak<Inbound>,
+    pub(crate) place: Place,
+    pub(crate) incoming: Incoming,
+}
+
+#[async_trait]
+impl Settle for OrderedSettle {
+    async fn ack(self: Box<Self>) -> Result<(), SettleError> {
+        Box::new(self.settle).ack().await
+    }
+
+    async fn requeue(self: Box<Self>) -> Result<(), SettleError> {
+        let (place, inbound) = (self.place, self.inbound.upgrade());
+        let again = Delivery::new(self.incoming.clone(), true, self);
+        if inbound.is_some_and(|inbound| inbound.put_back(place, again)) {
+            return Ok(());
+        }
+        ::metrics::counter!(metrics::SETTLE_FAILURES).increment(1);
+        Err(SettleError {
+            reason: "its consumer is gone".to_owned(),
+        })
     }
 }
 

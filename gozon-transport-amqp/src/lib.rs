@@ -42,7 +42,34 @@
 //!
 //! Messages are CloudEvents in binary mode: `message_id` is the id,
 //! `content_type` the data's type, the attributes are headers `cloudEvents_*`;
-//! reading also accepts `cloudEvents:*` and `ce-*`.
+//! reading also accepts `cloudEvents:*` and `ce-*`. The header `gozon-slot`, a
+//! decimal from 0 to 63, is the key's [`gozon_core::key_hash`] modulo 64.
+//!
+//! # Order
+//!
+//! A subscription [with order](gozon_core::Subscription::with_order) has a
+//! quorum queue for each partition (`<name>`, `<name>.1`, `<name>.2`, …) with a
+//! single active consumer. A headers exchange `<name>.ordered`, bound to
+//! `gozon.events` by type, gives partition `n` the slots that leave `n` when
+//! divided by the number of partitions. Every instance consumes all partitions,
+//! and RabbitMQ serves one of them each: from 4.0 on the one that drew the
+//! highest lot, so that instances share evenly on average; before, the one that
+//! came first.
+//!
+//! **Without a slot.** What a foreign producer publishes without `gozon-slot`
+//! reaches the first queue through the alternate exchange
+//! `<name>.ordered.rest.<partitions>`: nothing is lost, and among themselves
+//! such messages keep their order. Upgrade all publishers of a type before its
+//! first ordered subscription, or a key's older messages wait there while its
+//! newer ones go ahead elsewhere.
+//!
+//! **Changing the number of partitions**, or between order and none: the broker
+//! refuses, because a key's messages would overtake each other between the old
+//! queues and the new. (1) Stop whoever publishes the types; what they must say
+//! waits in their outboxes. (2) Wait until the subscription's queues are empty,
+//! then stop its instances. (3) Delete its queues and the exchanges
+//! `<name>.ordered` and `<name>.ordered.rest.*`. (4) Start the instances with
+//! the new number, and once they are ready, the publishers.
 //!
 //! # Logs
 //!
@@ -61,6 +88,7 @@ mod flight;
 mod inbound;
 mod link;
 pub mod metrics;
+mod ordered;
 mod publisher;
 mod topology;
 mod transport;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::AmqpConfig;
 use crate::fault::Fault;
 use crate::link::Role;
+use crate::ordered::Ordered;
 
 /// The default of RabbitMQ 4.0 drops a message after 20 returns to the queue;
 /// `-1` makes 3.10 drop it at the first. Attempts are counted in the inbox.
@@ -51,8 +52,9 @@ impl Topology {
             Some(earlier) if !same(earlier, subscription) => Err(TransportError::Mismatch {
                 what: format!("subscription {}", subscription.name),
                 reason: format!(
-                    "this process declared it as {:?} of {:?} before, now as {:?} of {:?}",
-                    earlier.kind, earlier.types, subscription.kind, subscription.types
+                    "this process declared it as {} before, now as {}",
+                    described(earlier),
+                    described(subscription)
                 ),
             }),
             Some(_) => Ok(()),
@@ -98,7 +100,7 @@ impl Topology {
                 continue;
             }
             let channel = connection.create_channel().await?;
-            match self.declare_queue(&channel, &subscription).await {
+            match self.declare_queues(&channel, &subscription).await {
                 Ok(_) => close(channel).await,
                 // One bad queue must not keep all others from working.
                 Err(Fault::Refused(reason)) => {
@@ -126,13 +128,13 @@ impl Topology {
         Ok(())
     }
 
-    /// Declares a subscription's queue and binds it; answers its name, which is
-    /// a new one each time for broadcast.
-    pub(crate) async fn declare_queue(
+    /// Declares a subscription's queues and binds them; answers their names,
+    /// one for each partition. For broadcast it is a new one each time.
+    pub(crate) async fn declare_queues(
         &self,
         channel: &Channel,
         subscription: &Subscription,
-    ) -> Result<ShortString, Fault> {
+    ) -> Result<Vec<ShortString>, Fault> {
         let base = format!("{}{}", self.prefix, subscription.name);
         let mut arguments = FieldTable::default();
         let (name, options) = match subscription.kind {
@@ -142,6 +144,12 @@ impl Topology {
                     "x-delivery-limit".into(),
                     AMQPValue::LongInt(DELIVERY_LIMIT),
                 );
+                if let Some(partitions) = subscription.partitions {
+                    let base = base.as_str();
+                    return Ordered { base, partitions }
+                        .declare(channel, &self.exchange, &subscription.types, &arguments)
+                        .await;
+                }
                 (base, QueueDeclareOptions::durable())
             }
             SubscriptionKind::Broadcast => {
@@ -169,7 +177,7 @@ impl Topology {
                 )
                 .await?;
         }
-        Ok(name)
+        Ok(vec![name])
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<String, Subscription>> {
@@ -198,7 +206,18 @@ fn same(one: &Subscription, other: &Subscription) -> bool {
     let types = |subscription: &Subscription| -> HashSet<String> {
         subscription.types.iter().cloned().collect()
     };
-    one.kind == other.kind && types(one) == types(other)
+    one.kind == other.kind && types(one) == types(other) && one.partitions == other.partitions
+}
+
+fn described(subscription: &Subscription) -> String {
+    let order = match subscription.partitions {
+        Some(partitions) => format!("with {partitions} ordered partitions"),
+        None => "without order".to_owned(),
+    };
+    format!(
+        "{:?} of {:?} {order}",
+        subscription.kind, subscription.types
+    )
 }
 
 fn check(subscription: &Subscription) -> Result<(), TransportError> {
@@ -212,9 +231,6 @@ fn check(subscription: &Subscription) -> Result<(), TransportError> {
         return wrong("name", "use 1 to 128 bytes");
     }
     subscription.validate()?;
-    if subscription.partitions.is_some() {
-        return wrong("partitions", "this transport keeps no order yet");
-    }
     // In a binding of a topic exchange these two are wildcards.
     let exact = |kind: &String| (1..=255).contains(&kind.len()) && !kind.contains(['*', '#']);
     if !subscription.types.iter().all(exact) {
@@ -246,6 +262,7 @@ mod tests {
         for other in [
             Subscription::durable("a.b", &["x"]),
             Subscription::broadcast("a.b", &["x", "y"]),
+            Subscription::durable("a.b", &["x", "y"]).with_order(4),
         ] {
             assert!(matches!(
                 topology.remember(&other),
@@ -286,6 +303,10 @@ mod tests {
             (
                 Subscription::durable("a", &["x"]).with_prefetch(1001),
                 "prefetch",
+            ),
+            (
+                Subscription::durable("a", &["x"]).with_order(65),
+                "partitions",
             ),
         ] {
             assert!(matches!(

@@ -10,6 +10,7 @@ use gozon_core::{
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::AmqpConfig;
 use crate::consumer::{Pump, Session, declare};
@@ -149,10 +150,14 @@ impl AmqpTransport {
         }
     }
 
-    async fn open(&self, subscription: &Subscription) -> Result<Session, TransportError> {
+    async fn open(
+        &self,
+        subscription: &Subscription,
+        instance: Uuid,
+    ) -> Result<Session, TransportError> {
         let limit = self.0.config.operation_timeout;
         let live = self.0.consume.up(Instant::now() + limit).await?;
-        Session::open(live, &self.0.topology, subscription, limit)
+        Session::open(live, &self.0.topology, subscription, instance, limit)
             .await
             .map_err(|fault| self.refused(subscription, fault))
     }
@@ -211,13 +216,15 @@ impl Subscriber for AmqpTransport {
     ) -> Result<Box<dyn Deliveries>, TransportError> {
         self.ensure_open()?;
         self.0.topology.remember(subscription)?;
-        let session = self.open(subscription).await?;
+        let instance = Uuid::new_v4();
+        let session = self.open(subscription, instance).await?;
         let stop = self.0.stop_work.child_token();
         let inbound = Arc::new(Inbound::default());
         let pump = Pump {
             link: self.0.consume.clone(),
             topology: Arc::clone(&self.0.topology),
             subscription: subscription.clone(),
+            instance,
             inbound: Arc::clone(&inbound),
             interrupted: Arc::clone(&self.0.interrupted),
             stop: stop.clone(),

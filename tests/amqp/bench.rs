@@ -62,12 +62,31 @@ impl Bench {
         format!("{}{}", self.prefix, subscription.name)
     }
 
+    /// With all that stands behind a subscription.
     pub(crate) async fn delete_queue(&self, subscription: &Subscription) -> Result<()> {
-        let queue = self.queue(subscription);
-        self.channel
-            .queue_delete(queue.into(), QueueDeleteOptions::default())
-            .await?;
+        for queue in self.queues(subscription) {
+            self.channel
+                .queue_delete(queue.into(), QueueDeleteOptions::default())
+                .await?;
+        }
+        let Some(partitions) = subscription.partitions else {
+            return Ok(());
+        };
+        for suffix in ["ordered".to_owned(), format!("ordered.rest.{partitions}")] {
+            let exchange = format!("{}.{suffix}", self.queue(subscription));
+            self.channel
+                .exchange_delete(exchange.into(), ExchangeDeleteOptions::default())
+                .await?;
+        }
         Ok(())
+    }
+
+    /// The queue of each partition; without order, the only one.
+    pub(crate) fn queues(&self, subscription: &Subscription) -> Vec<String> {
+        let first = self.queue(subscription);
+        let others = 1..subscription.partitions.unwrap_or(1);
+        let others = others.map(|partition| format!("{first}.{partition}"));
+        std::iter::once(first.clone()).chain(others).collect()
     }
 
     /// Declares a queue as Gozon never would, on a channel of its own: a refusal

@@ -3,6 +3,7 @@
 
 mod bench;
 mod consuming;
+mod ordered;
 mod proxy;
 mod publishing;
 mod recovery;

@@ -2,7 +2,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gozon_core::conformance::transport::{Candidate, DURABLE, Harness, HarnessError};
+use gozon_core::conformance::transport::{Candidate, DURABLE, Harness, HarnessError, ORDERED};
 use gozon_tests::servers::{amqp_prefix, amqp_url};
 use gozon_transport_amqp::{AmqpConfig, AmqpTransport};
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
@@ -30,16 +30,21 @@ impl AmqpHarness {
         let connection = Connection::connect(&self.url, ConnectionProperties::default()).await?;
         let channel = connection.create_channel().await?;
         for prefix in prefixes {
-            for name in DURABLE {
+            let partitions = (1..4).map(|partition| format!("{ORDERED}.{partition}"));
+            let plain = DURABLE.into_iter().chain([ORDERED]).map(str::to_owned);
+            for name in plain.chain(partitions) {
                 let queue = format!("{prefix}{name}");
                 channel
                     .queue_delete(queue.into(), QueueDeleteOptions::default())
                     .await?;
             }
-            let exchange = format!("{prefix}gozon.events");
-            channel
-                .exchange_delete(exchange.into(), ExchangeDeleteOptions::default())
-                .await?;
+            let ordered = ["ordered", "ordered.rest.4"].map(|of| format!("{ORDERED}.{of}"));
+            for name in ordered.into_iter().chain(["gozon.events".to_owned()]) {
+                let exchange = format!("{prefix}{name}");
+                channel
+                    .exchange_delete(exchange.into(), ExchangeDeleteOptions::default())
+                    .await?;
+            }
         }
         connection.close(200, "done".into()).await?;
         Ok(())

@@ -17,3 +17,6 @@ const PREFIX: &str = "cloudEvents_";
 const PREFIXES: [&str; 3] = [PREFIX, "cloudEvents:", "ce-"];
 /// The only version of CloudEvents that exists with these rules.
 const SPEC_VERSION: &str = "1.0";
+/// The slot of the key, a decimal from 0 to 63: exchanges cannot hash, and the
+/// partitions of an ordered subscription share the slots out.
+pub(crate) const SLOT_HEADER: &str = "gozon-slot";

@@ -4,7 +4,7 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use time::format_description::well_known::Rfc3339;
 
-use super::{PREFIX, SPEC_VERSION};
+use super::{PREFIX, SLOT_HEADER, SPEC_VERSION};
 
 /// Attributes travel in one frame. One that is larger than the frame size
 /// agreed with the broker (128 KiB by default) would end the connection, and
@@ -62,6 +62,11 @@ pub(crate) fn write(envelope: &Envelope) -> Result<Wire, String> {
             "its attributes have {bytes} bytes, more than {MAX_ATTRIBUTES_BYTES}"
         ));
     }
+    let slot = envelope.slot().to_string();
+    headers.insert(
+        short("header", SLOT_HEADER)?,
+        AMQPValue::LongString(slot.as_str().into()),
+    );
     let kind = short("type", &envelope.kind)?;
     let mut properties = BasicProperties::default()
         .with_message_id(short("id", &id)?)

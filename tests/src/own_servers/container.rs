@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use testcontainers::core::IntoContainerPort;
 use testcontainers::runners::AsyncRunner;
-use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt};
+use testcontainers::{ContainerAsync, ContainerRequest, CopyTargetOptions, GenericImage, ImageExt};
 
 use super::{Server, wait_until_up};
 
@@ -15,6 +15,8 @@ pub(super) struct Recipe {
     pub(super) image: String,
     pub(super) environment: Vec<(&'static str, String)>,
     pub(super) arguments: &'static [&'static str],
+    /// Files inside, by their paths.
+    pub(super) files: Vec<(String, String)>,
     /// Ports outside and inside; the first is where the server answers. Fixed
     /// ones: Docker would choose new ones at every start.
     pub(super) ports: Vec<(u16, u16)>,
@@ -39,6 +41,11 @@ impl Container {
             .with_label("gozon.test", "own");
         for (name, value) in recipe.environment {
             request = request.with_env_var(name, value);
+        }
+        for (path, text) in recipe.files {
+            // The server runs as a user of its own.
+            let target = CopyTargetOptions::new(path).with_mode(0o644);
+            request = request.with_copy_to(target, text.into_bytes());
         }
         for (outside, inside) in &recipe.ports {
             request = request.with_mapped_port(*outside, inside.tcp());
@@ -72,15 +79,26 @@ impl Server for Container {
 
     async fn kill(&self) -> Result<()> {
         // testcontainers can only stop, which sends the stop signal first.
-        let killed = tokio::process::Command::new("docker")
-            .args(["kill", "--signal", "KILL", self.container.id()])
-            .output()
+        docker(&["kill", "--signal", "KILL", self.container.id()])
             .await
-            .context("docker cannot be run")?;
-        let answer = String::from_utf8_lossy(&killed.stderr);
-        ensure!(killed.status.success(), "docker: {}", answer.trim());
-        Ok(())
+            .map(drop)
     }
+
+    async fn control(&self, arguments: &[&str]) -> Result<String> {
+        let control = ["exec", self.container.id(), "rabbitmqctl"];
+        docker(&[&control, arguments].concat()).await
+    }
+}
+
+async fn docker(arguments: &[&str]) -> Result<String> {
+    let ended = tokio::process::Command::new("docker")
+        .args(arguments)
+        .output()
+        .await
+        .context("docker cannot be run")?;
+    let answer = String::from_utf8_lossy(&ended.stderr);
+    ensure!(ended.status.success(), "docker: {}", answer.trim());
+    Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
 }
 
 fn name_and_tag(image: &str) -> (&str, &str) {

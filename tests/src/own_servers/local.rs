@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use async_trait::async_trait;
 use xtask::servers::local::{LocalPostgres, LocalRabbitMq};
 
@@ -13,6 +13,7 @@ pub(super) trait Process: Send + std::fmt::Debug + 'static {
     fn start(&mut self) -> Result<()>;
     fn stop(&mut self) -> Result<()>;
     fn kill(&mut self);
+    fn control(&mut self, arguments: &[String]) -> Result<String>;
 }
 
 /// A process, ended and cleaned up after when dropped.
@@ -24,7 +25,10 @@ impl<P: Process> Local<P> {
         Self(Arc::new(Mutex::new(process)))
     }
 
-    async fn with(&self, work: impl FnOnce(&mut P) -> Result<()> + Send + 'static) -> Result<()> {
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut P) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let process = self.0.clone();
         blocking(move || work(&mut process.lock().unwrap_or_else(PoisonError::into_inner))).await
     }
@@ -47,6 +51,11 @@ impl<P: Process> Server for Local<P> {
         })
         .await
     }
+
+    async fn control(&self, arguments: &[&str]) -> Result<String> {
+        let arguments: Vec<_> = arguments.iter().map(|&text| text.to_owned()).collect();
+        self.with(move |process| process.control(&arguments)).await
+    }
 }
 
 impl Process for LocalPostgres {
@@ -61,6 +70,10 @@ impl Process for LocalPostgres {
     fn kill(&mut self) {
         Self::kill(self);
     }
+
+    fn control(&mut self, _: &[String]) -> Result<String> {
+        bail!("PostgreSQL is controlled by SQL")
+    }
 }
 
 impl Process for LocalRabbitMq {
@@ -74,5 +87,9 @@ impl Process for LocalRabbitMq {
 
     fn kill(&mut self) {
         Self::kill(self);
+    }
+
+    fn control(&mut self, arguments: &[String]) -> Result<String> {
+        Self::control(self, arguments)
     }
 }

@@ -8,10 +8,13 @@
 mod container;
 mod local;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use async_trait::async_trait;
+use xtask::servers::local::LocalRabbitMq;
+pub use xtask::servers::local::Tls;
 use xtask::servers::{Provider, docker, ports, probe};
 
 use crate::servers::create_database;
@@ -25,6 +28,8 @@ trait Server: Send + Sync + std::fmt::Debug {
     async fn stop(&self) -> Result<()>;
     /// Kills it with SIGKILL.
     async fn kill(&self) -> Result<()>;
+    /// What its own control program prints.
+    async fn control(&self, arguments: &[&str]) -> Result<String>;
 }
 
 /// A PostgreSQL server of this test's own.
@@ -39,6 +44,7 @@ pub struct OwnPostgres {
 pub struct OwnRabbitMq {
     server: Box<dyn Server>,
     url: String,
+    tls_url: String,
     management_url: String,
 }
 
@@ -56,6 +62,7 @@ pub async fn own_postgres() -> Result<OwnPostgres> {
                 image: docker::postgres_image(),
                 environment: vec![("POSTGRES_PASSWORD", password.clone())],
                 arguments: &xtask::servers::POSTGRES_ARGUMENTS,
+                files: vec![],
                 ports: vec![(port, 5432)],
                 answers: probe::postgres_answers,
             })
@@ -81,10 +88,23 @@ pub async fn own_postgres() -> Result<OwnPostgres> {
 /// When this machine has neither Docker nor RabbitMQ, or the server does not
 /// come up.
 pub async fn own_rabbitmq() -> Result<OwnRabbitMq> {
+    start_rabbitmq(None).await
+}
+
+/// The same, serving `amqps` with this certificate, too.
+///
+/// # Errors
+/// As for [`own_rabbitmq`].
+pub async fn own_rabbitmq_with_tls(tls: Tls) -> Result<OwnRabbitMq> {
+    start_rabbitmq(Some(tls)).await
+}
+
+async fn start_rabbitmq(tls: Option<Tls>) -> Result<OwnRabbitMq> {
     match provider().await? {
         Provider::Docker => {
             let password = ports::random_password();
             let (amqp, management) = (ports::free_port()?, ports::free_port()?);
+            let amqps = ports::free_port()?;
             let server = container::Container::run(container::Recipe {
                 image: docker::rabbitmq_image(),
                 environment: vec![
@@ -92,20 +112,23 @@ pub async fn own_rabbitmq() -> Result<OwnRabbitMq> {
                     ("RABBITMQ_DEFAULT_PASS", password.clone()),
                 ],
                 arguments: &[],
-                ports: vec![(amqp, 5672), (management, 15672)],
+                files: tls.as_ref().map(in_container).unwrap_or_default(),
+                ports: vec![(amqp, 5672), (management, 15672), (amqps, 5671)],
                 answers: probe::rabbitmq_answers,
             })
             .await?;
             Ok(OwnRabbitMq {
                 server: Box::new(server),
                 url: format!("amqp://gozon:{password}@127.0.0.1:{amqp}/%2f"),
+                tls_url: format!("amqps://gozon:{password}@localhost:{amqps}/%2f"),
                 management_url: format!("http://gozon:{password}@127.0.0.1:{management}"),
             })
         }
         Provider::Local => {
-            let server = blocking(xtask::servers::local::LocalRabbitMq::new).await?;
+            let server = blocking(move || LocalRabbitMq::with_tls(tls.as_ref())).await?;
             Ok(OwnRabbitMq {
                 url: server.url(),
+                tls_url: server.tls_url(),
                 management_url: server.management_url(),
                 server: Box::new(local::Local::new(server)),
             })
@@ -162,6 +185,21 @@ impl OwnRabbitMq {
         &self.url
     }
 
+    /// The URL of the virtual host `/` over TLS, on the host `localhost`. Only
+    /// a server from [`own_rabbitmq_with_tls`] answers there.
+    #[must_use]
+    pub fn tls_url(&self) -> &str {
+        &self.tls_url
+    }
+
+    /// What `rabbitmqctl` with these arguments prints.
+    ///
+    /// # Errors
+    /// When it fails; the message is what it says.
+    pub async fn control(&self, arguments: &[&str]) -> Result<String> {
+        self.server.control(arguments).await
+    }
+
     /// The base URL of the management API, with user and password. It opens a
     /// little later than AMQP does.
     #[must_use]
@@ -193,6 +231,17 @@ impl OwnRabbitMq {
     pub async fn start(&self) -> Result<()> {
         self.server.start().await
     }
+}
+
+/// The files that make a RabbitMQ in a container serve `amqps`.
+fn in_container(tls: &Tls) -> Vec<(String, String)> {
+    const FOLDER: &str = "/etc/rabbitmq/tls";
+    let files = tls.files().into_iter();
+    let settings = Tls::settings("5671", Path::new(FOLDER));
+    files
+        .map(|(name, text)| (format!("{FOLDER}/{name}"), text.to_owned()))
+        .chain([("/etc/rabbitmq/conf.d/20-tls.conf".to_owned(), settings)])
+        .collect()
 }
 
 async fn provider() -> Result<Provider> {

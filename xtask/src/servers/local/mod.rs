@@ -7,7 +7,7 @@ mod process;
 mod rabbitmq;
 
 pub use self::postgres::LocalPostgres;
-pub use self::rabbitmq::LocalRabbitMq;
+pub use self::rabbitmq::{LocalRabbitMq, Tls};
 
 /// Whether both servers are installed.
 #[must_use]

@@ -16,6 +16,43 @@ const START_BOUND: Duration = Duration::from_secs(90);
 const STOP_BOUND: Duration = Duration::from_secs(30);
 const LOG: &str = "rabbitmq.log";
 
+/// What a broker needs to serve `amqps`, as PEM text.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// The certificate of the authority.
+    pub authority: String,
+    /// The server's certificate, signed by the authority.
+    pub certificate: String,
+    /// The key of the server's certificate.
+    pub key: String,
+}
+
+impl Tls {
+    /// The files that [`Tls::settings`] names.
+    #[must_use]
+    pub fn files(&self) -> [(&'static str, &str); 3] {
+        [
+            ("authority.pem", &self.authority),
+            ("certificate.pem", &self.certificate),
+            ("key.pem", &self.key),
+        ]
+    }
+
+    /// Lines for `rabbitmq.conf`.
+    #[must_use]
+    pub fn settings(listener: &str, folder: &Path) -> String {
+        let folder = folder.display();
+        format!(
+            "listeners.ssl.1 = {listener}\n\
+             ssl_options.cacertfile = {folder}/authority.pem\n\
+             ssl_options.certfile = {folder}/certificate.pem\n\
+             ssl_options.keyfile = {folder}/key.pem\n\
+             ssl_options.verify = verify_none\n\
+             ssl_options.fail_if_no_peer_cert = false\n"
+        )
+    }
+}
+
 /// A RabbitMQ server with a node name, ports, a home and a name server (epmd)
 /// of its own.
 ///
@@ -35,6 +72,7 @@ pub struct LocalRabbitMq {
 #[derive(Debug)]
 struct Ports {
     amqp: u16,
+    amqps: u16,
     management: u16,
     distribution: u16,
     epmd: u16,
@@ -60,10 +98,19 @@ impl LocalRabbitMq {
     /// # Errors
     /// When RabbitMQ is not installed or does not come up in 90 seconds.
     pub fn new() -> Result<Self> {
+        Self::with_tls(None)
+    }
+
+    /// As [`LocalRabbitMq::new`], serving `amqps`, too.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_tls(tls: Option<&Tls>) -> Result<Self> {
         let script = Self::find().context("RabbitMQ is not installed")?;
         let folder = Folder::new("mq")?;
         let ports = Ports {
             amqp: free_port()?,
+            amqps: free_port()?,
             management: free_port()?,
             distribution: free_port()?,
             epmd: free_port()?,
@@ -84,7 +131,7 @@ impl LocalRabbitMq {
             password: random_password(),
             folder,
         };
-        server.write_settings()?;
+        server.write_settings(tls)?;
         server.start()?;
         Ok(server)
     }
@@ -95,6 +142,15 @@ impl LocalRabbitMq {
         format!(
             "amqp://gozon:{}@127.0.0.1:{}/%2f",
             self.password, self.ports.amqp
+        )
+    }
+
+    /// The URL of its virtual host `/` over TLS, if it was started with it.
+    #[must_use]
+    pub fn tls_url(&self) -> String {
+        format!(
+            "amqps://gozon:{}@localhost:{}/%2f",
+            self.password, self.ports.amqps
         )
     }
 
@@ -116,7 +172,7 @@ impl LocalRabbitMq {
         if self.process.is_some() {
             return Ok(());
         }
-        let mut process = Process::spawn(&mut self.command(), &self.folder.join(LOG))?;
+        let mut process = Process::spawn(&mut self.server(), &self.folder.join(LOG))?;
         let port = self.ports.amqp;
         probe::wait_until(
             START_BOUND,
@@ -130,6 +186,24 @@ impl LocalRabbitMq {
         .with_context(|| format!("the end of its log:\n{}", self.folder.tail(LOG)))?;
         self.process = Some(process);
         Ok(())
+    }
+
+    /// What `rabbitmqctl` with these arguments prints.
+    ///
+    /// # Errors
+    /// When it fails; the message is what it says.
+    pub fn control(&self, arguments: &[String]) -> Result<String> {
+        let ended = self
+            .command(&self.script.with_file_name("rabbitmqctl"))
+            // The node's; the tool needs another one.
+            .env_remove("RABBITMQ_DIST_PORT")
+            .args(arguments)
+            .output()
+            .context("rabbitmqctl cannot be run")?;
+        if !ended.status.success() {
+            bail!("rabbitmqctl: {}", String::from_utf8_lossy(&ended.stderr));
+        }
+        Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
     }
 
     /// Shuts it down as an operator would.
@@ -148,9 +222,9 @@ impl LocalRabbitMq {
         self.process = None;
     }
 
-    fn write_settings(&self) -> Result<()> {
+    fn write_settings(&self, tls: Option<&Tls>) -> Result<()> {
         // The largest message is the default of 4.x (16 MiB); 3.10 would take 128.
-        let settings = format!(
+        let mut settings = format!(
             "listeners.tcp.1 = 127.0.0.1:{}\n\
              management.tcp.ip = 127.0.0.1\n\
              management.tcp.port = {}\n\
@@ -160,6 +234,13 @@ impl LocalRabbitMq {
              disk_free_limit.absolute = 50MB\n",
             self.ports.amqp, self.ports.management, self.password
         );
+        if let Some(tls) = tls {
+            let listener = format!("127.0.0.1:{}", self.ports.amqps);
+            settings.push_str(&Tls::settings(&listener, self.folder.path()));
+            for (name, text) in tls.files() {
+                fs::write(self.folder.join(name), text)?;
+            }
+        }
         fs::write(self.folder.join("rabbitmq.conf"), settings)?;
         fs::write(
             self.folder.join("enabled_plugins"),
@@ -170,8 +251,22 @@ impl LocalRabbitMq {
         Ok(())
     }
 
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.script);
+    fn server(&self) -> Command {
+        let mut command = self.command(&self.script);
+        command
+            // Schedulers that spin for work would take half of a small machine.
+            .env(
+                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+                "+sbwt none +sbwtdcpu none +sbwtdio none",
+            )
+            // The script then becomes the Erlang machine, instead of staying
+            // between us and the process that we signal.
+            .env("RUNNING_UNDER_SYSTEMD", "true");
+        command
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         // A setting of the machine's own node must not reach this one.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("RABBITMQ_") {
@@ -200,15 +295,7 @@ impl LocalRabbitMq {
             .env("RABBITMQ_MNESIA_BASE", self.folder.join("data"))
             .env("RABBITMQ_LOG_BASE", self.folder.path())
             .env("RABBITMQ_LOGS", "-")
-            .env("RABBITMQ_PID_FILE", self.folder.join("pid"))
-            // Schedulers that spin for work would take half of a small machine.
-            .env(
-                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
-                "+sbwt none +sbwtdcpu none +sbwtdio none",
-            )
-            // The script then becomes the Erlang machine, instead of staying
-            // between us and the process that we signal.
-            .env("RUNNING_UNDER_SYSTEMD", "true");
+            .env("RABBITMQ_PID_FILE", self.folder.join("pid"));
         command
     }
 }
