@@ -1,7 +1,7 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::{AccountId, Asset};
+use crate::{AccountId, Asset, Status};
 
 /// One side of the books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -112,7 +112,8 @@ pub enum Opening {
     /// There was none; now it is open, with balance 0.
     Opened,
     /// It was there already, with the same asset, normal side and code.
-    /// Nothing was changed; its limits and metadata may differ.
+    /// Nothing was changed; its limits and metadata may differ, and it may be
+    /// frozen or closed.
     AlreadyOpen,
 }
 
@@ -134,6 +135,8 @@ pub struct Account {
     pub asset: Asset,
     /// The side that makes it grow.
     pub normal: Side,
+    /// Whether it takes part.
+    pub status: Status,
     /// The balance never goes below.
     pub floor: Option<i64>,
     /// The balance never goes above.
@@ -144,7 +147,8 @@ pub struct Account {
     pub credits: i64,
     /// Number of entries.
     pub version: i64,
-    /// When the last entry was recorded; when it was opened if there is none.
+    /// When the last entry or change by an operator was recorded; when it was
+    /// opened if there is none.
     pub changed_at: OffsetDateTime,
 }
 

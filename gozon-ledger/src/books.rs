@@ -1,11 +1,16 @@
 use std::collections::HashSet;
+use std::ops::Range;
 
 use async_trait::async_trait;
+use time::OffsetDateTime;
 
 use crate::audit::Report;
 use crate::ledger::Outcomes;
 use crate::store::LedgerDatabase;
-use crate::{AccountId, Balance, Entry, Ledger, LedgerError, NewAccount, Opening, Transfer};
+use crate::{
+    AccountChange, AccountId, AccountState, AsOf, Balance, Changed, Entry, Ledger, LedgerError,
+    NewAccount, Opening, PastBalance, RecordedChange, Transfer,
+};
 
 /// The ledger for code that names no database, such as HTTP routes:
 /// `Arc<dyn Books>`. Each method does what the method of [`Ledger`] of the same
@@ -19,10 +24,40 @@ pub trait Books: Send + Sync {
     async fn post(&self, transfers: &[Transfer]) -> Result<Outcomes, LedgerError>;
     /// See [`Ledger::balance`].
     async fn balance(&self, account: AccountId) -> Result<Option<Balance>, LedgerError>;
+    /// See [`Ledger::account`].
+    async fn account(&self, account: AccountId) -> Result<Option<AccountState>, LedgerError>;
+    /// See [`Ledger::change_account`].
+    async fn change_account(
+        &self,
+        account: AccountId,
+        change: &AccountChange,
+        reason: &str,
+    ) -> Result<Changed, LedgerError>;
+    /// See [`Ledger::account_changes`].
+    async fn account_changes(
+        &self,
+        account: AccountId,
+        before: Option<OffsetDateTime>,
+        limit: u32,
+    ) -> Result<Vec<RecordedChange>, LedgerError>;
     /// See [`Ledger::statement`].
     async fn statement(
         &self,
         account: AccountId,
+        before_version: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Entry>, LedgerError>;
+    /// See [`Ledger::balance_at`].
+    async fn balance_at(
+        &self,
+        account: AccountId,
+        as_of: AsOf,
+    ) -> Result<Option<PastBalance>, LedgerError>;
+    /// See [`Ledger::statement_between`].
+    async fn statement_between(
+        &self,
+        account: AccountId,
+        recorded: Range<OffsetDateTime>,
         before_version: Option<i64>,
         limit: u32,
     ) -> Result<Vec<Entry>, LedgerError>;
@@ -72,6 +107,28 @@ impl<D: LedgerDatabase> Books for Ledger<D> {
         Ledger::balance(self, account).await
     }
 
+    async fn account(&self, account: AccountId) -> Result<Option<AccountState>, LedgerError> {
+        Ledger::account(self, account).await
+    }
+
+    async fn change_account(
+        &self,
+        account: AccountId,
+        change: &AccountChange,
+        reason: &str,
+    ) -> Result<Changed, LedgerError> {
+        Ledger::change_account(self, account, change, reason).await
+    }
+
+    async fn account_changes(
+        &self,
+        account: AccountId,
+        before: Option<OffsetDateTime>,
+        limit: u32,
+    ) -> Result<Vec<RecordedChange>, LedgerError> {
+        Ledger::account_changes(self, account, before, limit).await
+    }
+
     async fn statement(
         &self,
         account: AccountId,
@@ -79,6 +136,24 @@ impl<D: LedgerDatabase> Books for Ledger<D> {
         limit: u32,
     ) -> Result<Vec<Entry>, LedgerError> {
         Ledger::statement(self, account, before_version, limit).await
+    }
+
+    async fn balance_at(
+        &self,
+        account: AccountId,
+        as_of: AsOf,
+    ) -> Result<Option<PastBalance>, LedgerError> {
+        Ledger::balance_at(self, account, as_of).await
+    }
+
+    async fn statement_between(
+        &self,
+        account: AccountId,
+        recorded: Range<OffsetDateTime>,
+        before_version: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        Ledger::statement_between(self, account, recorded, before_version, limit).await
     }
 
     async fn verify(&self) -> Result<Report, LedgerError> {

@@ -32,6 +32,8 @@ impl Limits {
     pub const CODE_BYTES: usize = 64;
     /// Bytes of a reference at most.
     pub const REFERENCE_BYTES: usize = 255;
+    /// Bytes of a reason for a change of an account at most.
+    pub const REASON_BYTES: usize = 1_024;
 }
 
 impl Default for Limits {

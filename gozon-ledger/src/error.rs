@@ -1,7 +1,7 @@
 use gozon_core::ErrorClass;
 use gozon_sqlx::{DbError, violated_constraint};
 
-use crate::{AccountId, Asset, TransferId};
+use crate::{AccountId, Asset, ChangeError, Side, TransferId};
 
 /// One transfer was refused. It wrote nothing, and its neighbours in the batch
 /// are not touched by it.
@@ -53,6 +53,20 @@ pub enum PostError {
         actual: Asset,
         /// What the leg says.
         given: Asset,
+    },
+    /// The account refuses legs on this side for the time being.
+    #[error("account {account} is frozen for {}s", side.as_str())]
+    AccountFrozen {
+        /// Which account.
+        account: AccountId,
+        /// The leg's side.
+        side: Side,
+    },
+    /// The account refuses everything, for ever.
+    #[error("account {account} is closed")]
+    AccountClosed {
+        /// Which.
+        account: AccountId,
     },
     /// A leg's amount is zero or negative.
     #[error("amount {amount} of account {account} is not above zero")]
@@ -114,6 +128,8 @@ impl PostError {
             | Self::InsufficientFunds { .. }
             | Self::LimitExceeded { .. }
             | Self::AccountNotFound { .. }
+            | Self::AccountFrozen { .. }
+            | Self::AccountClosed { .. }
             | Self::AmountOverflow { .. } => ErrorClass::Reject,
             // The program that built the transfer is wrong.
             Self::AssetMismatch { .. }
@@ -133,6 +149,8 @@ impl PostError {
             Self::LimitExceeded { .. } => "limit_exceeded",
             Self::AccountNotFound { .. } => "account_not_found",
             Self::AssetMismatch { .. } => "asset_mismatch",
+            Self::AccountFrozen { .. } => "account_frozen",
+            Self::AccountClosed { .. } => "account_closed",
             Self::NonPositiveAmount { .. } => "non_positive_amount",
             Self::SameAccount { .. } => "same_account",
             Self::Unbalanced { .. } => "unbalanced",
@@ -181,6 +199,9 @@ pub enum LedgerError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// An operator's change was refused; nothing was written.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
     /// A row is in a state that only a newer version of the program knows.
     #[error("account {account} has the status `{status}`, which this version does not know")]
     UnknownStatus {
@@ -202,6 +223,7 @@ impl LedgerError {
             // A newer instance of a rolling upgrade will know the status.
             Self::Contention(_) | Self::UnknownStatus { .. } => ErrorClass::Retry,
             Self::AccountConflict { .. } => ErrorClass::Reject,
+            Self::Change(refused) => refused.class(),
             Self::Guarded(_)
             | Self::BatchTooLarge { .. }
             | Self::InvalidAccount { .. }

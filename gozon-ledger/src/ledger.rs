@@ -22,10 +22,10 @@ pub type Outcomes = Vec<Result<Posted, PostError>>;
 /// Every operation that can share a transaction comes as a pair: `post_in`
 /// joins yours, `post` opens and commits one around it.
 pub struct Ledger<D: LedgerDatabase> {
-    db: Db<D>,
-    store: Arc<dyn LedgerStore<D::Tx>>,
-    config: Arc<LedgerConfig>,
-    clock: Arc<dyn Clock>,
+    pub(crate) db: Db<D>,
+    pub(crate) store: Arc<dyn LedgerStore<D::Tx>>,
+    pub(crate) config: Arc<LedgerConfig>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl<D: LedgerDatabase> Ledger<D> {
@@ -296,7 +296,9 @@ impl<D: LedgerDatabase> Ledger<D> {
         Ok(report)
     }
 
-    async fn reader(&self) -> Result<sqlx::pool::PoolConnection<D::Driver>, LedgerError> {
+    pub(crate) async fn reader(
+        &self,
+    ) -> Result<sqlx::pool::PoolConnection<D::Driver>, LedgerError> {
         Ok(self.db.reader().acquire().await?)
     }
 }

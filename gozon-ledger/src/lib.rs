@@ -58,18 +58,32 @@
 //! # fn main() {}
 //! ```
 //!
+//! # Many callers, one account
+//!
+//! Transfers that lock the same account wait for each other's commits. Whoever
+//! has no transaction of its own, such as an HTTP route, posts through a
+//! [`Poster`], which commits what waits together.
+//!
+//! # Operating accounts
+//!
+//! [`Ledger::change_account`] freezes, closes, moves limits and replaces
+//! metadata, and records when and why. [`Ledger::balance_at`] answers what an
+//! account held at a version or at a time; the two never contradict each other.
+//!
 //! # How it is built
 //!
 //! [`rules`] decides and does no I/O; [`store`] is what a database must do for
 //! it, with an adapter per database behind the features `postgres` and `sqlite`;
 //! [`Ledger`] lets them meet. Several transfers in one call cost as many
 //! statements as one, so a *hot* account, which every transfer touches, costs
-//! what a cold one costs: batch.
+//! what a cold one costs: batch, or let the [`Poster`] do it.
 //!
 //! Where a service has a database role of its own: the ledger only ever inserts
-//! and selects transfers and entries; grant no more on those two tables.
+//! and selects transfers, entries and changes of accounts; grant no more on
+//! those tables.
 
 mod account;
+mod administration;
 mod asset;
 pub mod audit;
 mod books;
@@ -78,12 +92,15 @@ mod error;
 mod ids;
 mod ledger;
 pub mod metrics;
+mod past;
+mod poster;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod request_hash;
 pub mod rules;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod status;
 pub mod store;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod stored;
@@ -96,6 +113,9 @@ pub mod conformance;
 pub mod memory;
 
 pub use account::{Account, Balance, NewAccount, Opening, Side};
+pub use administration::{
+    AccountChange, AccountState, ChangeError, ChangeRow, Changed, RecordedChange,
+};
 pub use asset::{Asset, InvalidAsset};
 pub use audit::{Finding, Report};
 pub use books::{Books, PostIn};
@@ -103,7 +123,10 @@ pub use config::{ConfigError, LedgerConfig, Limits};
 pub use error::{LedgerError, PostError};
 pub use ids::{AccountId, TransferId};
 pub use ledger::{Ledger, Outcomes};
+pub use past::{AsOf, PastBalance};
+pub use poster::{PostBatch, Poster, PosterConfig, PosterError};
 pub use request_hash::RequestHash;
+pub use status::{Frozen, Status};
 pub use store::LedgerDatabase;
 pub use transfer::{Entry, Leg, Posted, Transfer};
 

@@ -2,24 +2,28 @@
 //! and for the suite, which must be able to catch it when it is broken.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use gozon_core::Clock;
 use time::OffsetDateTime;
 
+use crate::administration::decide;
 use crate::audit::Audit;
 use crate::ledger::check_new;
+use crate::past::last_before;
 use crate::rules::{Book, Changes, Decision, EntryRow, Recorded};
 use crate::store::{AssetTotals, AuditEntry, Stray};
 use crate::{
-    Account, AccountId, Balance, Books, Entry, LedgerConfig, LedgerError, Leg, NewAccount, Opening,
-    Outcomes, Report, RequestHash, Transfer, TransferId,
+    Account, AccountChange, AccountId, AccountState, AsOf, Balance, Books, ChangeError, Changed,
+    Entry, LedgerConfig, LedgerError, Leg, NewAccount, Opening, Outcomes, PastBalance,
+    RecordedChange, Report, RequestHash, Status, Transfer, TransferId,
 };
 
 /// A ledger that lives as long as its process.
 pub struct MemoryLedger {
-    pub(crate) state: Mutex<State>,
+    pub(crate) state: Arc<Mutex<State>>,
     config: LedgerConfig,
     clock: Arc<dyn Clock>,
     fault: Option<Fault>,
@@ -28,9 +32,18 @@ pub struct MemoryLedger {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) accounts: BTreeMap<AccountId, Account>,
-    codes: BTreeMap<AccountId, String>,
+    details: BTreeMap<AccountId, Details>,
+    changes: BTreeMap<(AccountId, OffsetDateTime), RecordedChange>,
     pub(crate) transfers: BTreeMap<TransferId, Recorded>,
     pub(crate) entries: BTreeMap<(AccountId, i64), EntryRow>,
+}
+
+/// What the rules do not need to know of an account.
+#[derive(Debug)]
+struct Details {
+    code: String,
+    metadata: String,
+    opened_at: OffsetDateTime,
 }
 
 /// A way for a store to be wrong. The suite must notice each.
@@ -52,12 +65,28 @@ pub enum Fault {
     SpreadsRefusals,
     /// Loads accounts without the time of their last entry.
     TrustsTheClock,
+    /// Answers every question about the past with today's balance.
+    KnowsOnlyToday,
+    /// Leaves out what was recorded at the very time that is asked for.
+    EndsTimesEarly,
+    /// Includes what was recorded at the end of a range.
+    EndsTimesLate,
     /// Begins a statement with the oldest entry.
     OldestFirst,
     /// Pages from the entry at the cursor, not below it.
     RepeatsTheCursor,
     /// Cuts references to ten bytes.
     CutsText,
+    /// Loads accounts without their status.
+    ForgetsStatus,
+    /// Closes accounts that hold something.
+    ClosesWithMoney,
+    /// Loads the limits with which accounts were opened.
+    KeepsOldLimits,
+    /// Keeps no history of changes.
+    ForgetsChanges,
+    /// Records a change that finds itself done.
+    RecordsRepeats,
     /// Opens an account again over the one that is there.
     ReopensAccounts,
     /// Finds nothing wrong, whatever is.
@@ -68,10 +97,21 @@ impl MemoryLedger {
     /// An empty ledger with default settings.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
-            state: Mutex::default(),
+            state: Arc::default(),
             config: LedgerConfig::default(),
             clock,
             fault: None,
+        }
+    }
+
+    /// Another instance on the same books, with a clock of its own.
+    #[must_use]
+    pub fn instance(&self, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            state: Arc::clone(&self.state),
+            config: self.config.clone(),
+            clock,
+            fault: self.fault,
         }
     }
 
@@ -102,6 +142,9 @@ impl MemoryLedger {
             }
             if self.has(Fault::ForgetsCeilings) {
                 account.ceiling = None;
+            }
+            if self.has(Fault::ForgetsStatus) {
+                account.status = Status::Open;
             }
             if self.has(Fault::TrustsTheClock) {
                 account.changed_at = OffsetDateTime::UNIX_EPOCH;
@@ -183,7 +226,7 @@ impl Books for MemoryLedger {
                 "asset"
             } else if found.normal != account.normal {
                 "normal side"
-            } else if state.codes.get(&account.id) != Some(&account.code) {
+            } else if state.details.get(&account.id).map(|one| &one.code) != Some(&account.code) {
                 "code"
             } else {
                 return Ok(Opening::AlreadyOpen);
@@ -193,17 +236,24 @@ impl Books for MemoryLedger {
                 differs,
             });
         }
-        state.codes.insert(account.id, account.code.clone());
+        let opened_at = self.clock.now();
+        let details = Details {
+            code: account.code.clone(),
+            metadata: account.metadata.clone(),
+            opened_at,
+        };
+        state.details.insert(account.id, details);
         let opened = Account {
             id: account.id,
             asset: account.asset.clone(),
             normal: account.normal,
+            status: Status::Open,
             floor: account.floor,
             ceiling: account.ceiling,
             debits: 0,
             credits: 0,
             version: 0,
-            changed_at: self.clock.now(),
+            changed_at: opened_at,
         };
         state.accounts.insert(account.id, opened);
         Ok(Opening::Opened)
@@ -238,6 +288,76 @@ impl Books for MemoryLedger {
 
     async fn balance(&self, account: AccountId) -> Result<Option<Balance>, LedgerError> {
         Ok(self.state().accounts.get(&account).map(Account::balance))
+    }
+
+    async fn account(&self, account: AccountId) -> Result<Option<AccountState>, LedgerError> {
+        Ok(self.state().account(account))
+    }
+
+    async fn change_account(
+        &self,
+        account: AccountId,
+        change: &AccountChange,
+        reason: &str,
+    ) -> Result<Changed, LedgerError> {
+        let mut state = self.state();
+        let missing = ChangeError::AccountNotFound { account };
+        let known = state.accounts.get(&account).cloned();
+        let (Some(known), Some(now)) = (known, state.account(account)) else {
+            return Err(missing.into());
+        };
+        let mut asked = known.clone();
+        if self.has(Fault::ClosesWithMoney) {
+            (asked.debits, asked.credits) = (0, 0);
+        }
+        if self.has(Fault::RecordsRepeats) {
+            asked.status = Status::Open;
+        }
+        let limits = &self.config.limits;
+        let at = self.clock.now();
+        let Some(row) = decide(&asked, &now.metadata, change, reason, limits, at)? else {
+            return Ok(Changed {
+                applied: false,
+                account: now,
+            });
+        };
+        if !self.has(Fault::ForgetsChanges) {
+            let key = (account, row.recorded.changed_at);
+            state.changes.insert(key, row.recorded);
+        }
+        if let Some(known) = state.accounts.get_mut(&account) {
+            known.status = row.account.status;
+            known.changed_at = row.account.changed_at;
+            if !self.has(Fault::KeepsOldLimits) {
+                known.floor = row.account.floor;
+                known.ceiling = row.account.ceiling;
+            }
+        }
+        if let Some(details) = state.details.get_mut(&account) {
+            details.metadata = row.metadata;
+        }
+        let account = state.account(account).ok_or(missing)?;
+        Ok(Changed {
+            applied: true,
+            account,
+        })
+    }
+
+    async fn account_changes(
+        &self,
+        account: AccountId,
+        before: Option<OffsetDateTime>,
+        limit: u32,
+    ) -> Result<Vec<RecordedChange>, LedgerError> {
+        let state = self.state();
+        let limit = limit.min(self.config.max_page);
+        let own = state
+            .changes
+            .iter()
+            .rev()
+            .filter(|((id, at), _)| *id == account && before.is_none_or(|before| *at < before));
+        let page = own.take(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(page.map(|(_, change)| change.clone()).collect())
     }
 
     async fn statement(
@@ -278,11 +398,83 @@ impl Books for MemoryLedger {
         Ok(lines.collect())
     }
 
+    async fn balance_at(
+        &self,
+        account: AccountId,
+        as_of: AsOf,
+    ) -> Result<Option<PastBalance>, LedgerError> {
+        let state = self.state();
+        let Some(details) = state.details.get(&account) else {
+            return Ok(None);
+        };
+        let opened = PastBalance {
+            posted: 0,
+            version: 0,
+            recorded_at: details.opened_at,
+        };
+        let own = state.entries.range((account, 0)..=(account, i64::MAX));
+        let after = own.map(|(_, entry)| PastBalance {
+            posted: entry.balance,
+            version: entry.version,
+            recorded_at: entry.recorded_at,
+        });
+        let points: Vec<_> = std::iter::once(opened).chain(after).collect();
+        let found = points.iter().rfind(|point| match as_of {
+            _ if self.has(Fault::KnowsOnlyToday) => true,
+            AsOf::Version(version) => point.version == version,
+            AsOf::Time(time) if self.has(Fault::EndsTimesEarly) => point.recorded_at < time,
+            AsOf::Time(time) => point.recorded_at <= time,
+        });
+        Ok(found.copied())
+    }
+
+    async fn statement_between(
+        &self,
+        account: AccountId,
+        recorded: Range<OffsetDateTime>,
+        before_version: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let end = if self.has(Fault::EndsTimesLate) {
+            recorded.end
+        } else {
+            last_before(recorded.end)
+        };
+        let Some(last) = self.balance_at(account, AsOf::Time(end)).await? else {
+            return Ok(Vec::new());
+        };
+        let before = last.version + 1;
+        let before = before_version.map_or(before, |cursor| cursor.min(before));
+        let mut page = self.statement(account, Some(before), limit).await?;
+        page.retain(|entry| entry.recorded_at >= recorded.start);
+        Ok(page)
+    }
+
     async fn verify(&self) -> Result<Report, LedgerError> {
         if self.has(Fault::BlindVerify) {
             return Ok(Report::default());
         }
         Ok(audit(&self.state(), self.config.max_findings))
+    }
+}
+
+impl State {
+    fn account(&self, id: AccountId) -> Option<AccountState> {
+        let account = self.accounts.get(&id)?;
+        let details = self.details.get(&id)?;
+        Some(AccountState {
+            id,
+            asset: account.asset.clone(),
+            normal: account.normal,
+            code: details.code.clone(),
+            status: account.status,
+            floor: account.floor,
+            ceiling: account.ceiling,
+            metadata: details.metadata.clone(),
+            balance: account.balance(),
+            opened_at: details.opened_at,
+            changed_at: account.changed_at,
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// Transfers decided. Label `outcome`: `posted`, `replayed`, or why it was
 /// refused (`insufficient_funds`, `limit_exceeded`, `account_not_found`,
-/// `id_conflict`, `asset_mismatch`, `non_positive_amount`, `same_account`,
+/// `account_frozen`, `account_closed`, `id_conflict`, `asset_mismatch`, `non_positive_amount`, `same_account`,
 /// `unbalanced`, `leg_count`, `amount_overflow`, `invalid_text`). Counted when
 /// decided: if the caller then rolls back, nothing has moved.
 pub const TRANSFERS: &str = "gozon_ledger_transfers_total";
@@ -17,5 +17,38 @@ pub const POST_SECONDS: &str = "gozon_ledger_post_seconds";
 /// Times that `post` began again because another transaction was in its way.
 pub const CONTENDED: &str = "gozon_ledger_contended_total";
 
+/// Changes of accounts by operators. Label `change`: `freeze`, `unfreeze`,
+/// `close`, `floor`, `ceiling`, `metadata`.
+pub const ACCOUNT_CHANGES: &str = "gozon_ledger_account_changes_total";
+
 /// Findings of the last finished `verify`. Alert when it is not 0.
 pub const FINDINGS: &str = "gozon_ledger_verify_findings";
+
+/// Groups that wait in the queue of a [`Poster`](crate::Poster). At its limit,
+/// callers hear `Overloaded`.
+pub const POSTER_QUEUE_GROUPS: &str = "gozon_ledger_poster_queue_groups";
+
+/// Their legs.
+pub const POSTER_QUEUE_LEGS: &str = "gozon_ledger_poster_queue_legs";
+
+/// Transfers per transaction of a poster. 1 when idle; at its limit under load.
+pub const POSTER_BATCH: &str = "gozon_ledger_poster_batch_transfers";
+
+/// Groups that a poster has answered. Label `outcome`: `answered` (whatever the
+/// rules said), `overloaded`, `too_large`, `timed_out`, `stopped`, `failed`; or
+/// `abandoned`, if the caller was gone before the transaction began.
+pub const POSTER_GROUPS: &str = "gozon_ledger_poster_groups_total";
+
+/// Time from a call until its transaction begins, in seconds.
+pub const POSTER_WAIT_SECONDS: &str = "gozon_ledger_poster_wait_seconds";
+
+/// Time from a call until its answer, in seconds.
+pub const POSTER_SECONDS: &str = "gozon_ledger_poster_seconds";
+
+/// Times that a poster paused because another transaction was in the way of its
+/// own.
+pub const POSTER_CONTENDED: &str = "gozon_ledger_poster_contended_total";
+
+/// Transactions that failed as a whole, so that their groups were posted one by
+/// one. Rises slowly if ever; find the cause in the log.
+pub const POSTER_SPLIT: &str = "gozon_ledger_poster_split_total";

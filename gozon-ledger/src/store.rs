@@ -7,7 +7,10 @@ use gozon_sqlx::{Database, Migrations};
 use time::OffsetDateTime;
 
 use crate::rules::{Changes, Recorded};
-use crate::{Account, AccountId, Asset, Balance, Entry, LedgerError, NewAccount, Side, TransferId};
+use crate::{
+    Account, AccountId, AccountState, AsOf, Asset, Balance, ChangeRow, Entry, LedgerError,
+    NewAccount, PastBalance, RecordedChange, Side, TransferId,
+};
 
 /// A database that has an adapter here.
 pub trait LedgerDatabase: Database {
@@ -44,6 +47,33 @@ pub trait LedgerStore<Tx: Send>: Send + Sync {
         tx: &mut Tx,
         account: AccountId,
     ) -> Result<Option<AccountIdentity>, LedgerError>;
+
+    /// All that is known of the account, without a lock.
+    async fn account_state(
+        &self,
+        tx: &mut Tx,
+        account: AccountId,
+    ) -> Result<Option<AccountState>, LedgerError>;
+
+    /// Writes an operator's change with its history, or fails. Called under the
+    /// account's lock; two statements at most.
+    ///
+    /// # Errors
+    /// [`LedgerError::Corrupt`] if the account has changed since it was read.
+    async fn write_account_change(
+        &self,
+        tx: &mut Tx,
+        change: &ChangeRow,
+    ) -> Result<(), LedgerError>;
+
+    /// Changes of the account before `before`, newest first, `limit` at most.
+    async fn account_changes(
+        &self,
+        tx: &mut Tx,
+        account: AccountId,
+        before: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<RecordedChange>, LedgerError>;
 
     /// The newest state of those of the accounts that exist, locked until the
     /// transaction ends, in the order of their ids whatever the order of
@@ -85,6 +115,15 @@ pub trait LedgerStore<Tx: Send>: Send + Sync {
         before: i64,
         limit: u32,
     ) -> Result<Vec<Entry>, LedgerError>;
+
+    /// What the account held then; `None` if it did not exist then, or has not
+    /// come to that version. Reads few entries, however many there are.
+    async fn balance_at(
+        &self,
+        tx: &mut Tx,
+        account: AccountId,
+        as_of: AsOf,
+    ) -> Result<Option<PastBalance>, LedgerError>;
 
     /// Accounts from `from` on, ascending, `limit` at most.
     async fn audit_accounts(

@@ -3,7 +3,9 @@
 use time::OffsetDateTime;
 
 use crate::rules::{Changes, Recorded};
-use crate::{AccountId, Asset, Balance, LedgerError, Leg, RequestHash, Side, Transfer, TransferId};
+use crate::{
+    AccountId, Asset, Balance, LedgerError, Leg, RequestHash, Side, Status, Transfer, TransferId,
+};
 
 /// A row of a transfer joined with one of its entries.
 pub(crate) struct TransferLine {
@@ -55,14 +57,24 @@ pub(crate) fn stored_side(text: &str) -> Result<Side, LedgerError> {
     Side::from_stored(text).ok_or_else(|| LedgerError::Corrupt(format!("normal side `{text}`")))
 }
 
-pub(crate) fn check_status(account: AccountId, status: &str) -> Result<(), LedgerError> {
-    if status == "open" {
-        return Ok(());
-    }
-    Err(LedgerError::UnknownStatus {
+pub(crate) fn stored_status(
+    account: AccountId,
+    status: &str,
+    frozen_both: bool,
+) -> Result<Status, LedgerError> {
+    Status::from_stored(status, frozen_both).ok_or_else(|| LedgerError::UnknownStatus {
         account,
         status: status.to_owned(),
     })
+}
+
+pub(crate) fn check_changed(updated: u64, account: AccountId) -> Result<(), LedgerError> {
+    if updated == 1 {
+        return Ok(());
+    }
+    Err(LedgerError::Corrupt(format!(
+        "account {account} was locked and has changed since it was read"
+    )))
 }
 
 pub(crate) fn check_updated(updated: u64, changes: &Changes) -> Result<(), LedgerError> {

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use gozon_core::Clock;
 use gozon_ledger::Books;
 use gozon_ledger::conformance::{
-    Subject, Tamper, accounts, concurrency, hand_clock, limits, posting, statements, tamper_memory,
-    verifying,
+    Subject, Tamper, accounts, administration, concurrency, hand_clock, limits, past, poster,
+    posting, statements, tamper_memory, verifying,
 };
 use gozon_ledger::memory::{Fault, MemoryLedger};
 
@@ -22,6 +22,10 @@ struct InMemory(Arc<MemoryLedger>);
 impl Subject for InMemory {
     fn books(&self) -> Arc<dyn Books> {
         Arc::clone(&self.0) as Arc<dyn Books>
+    }
+
+    fn instance(&self, clock: Arc<dyn Clock>) -> Arc<dyn Books> {
+        Arc::new(self.0.instance(clock))
     }
 
     async fn tamper(&self, how: Tamper) {
@@ -92,6 +96,71 @@ async fn every_fault_is_caught_by_the_rule_that_is_there_for_it() {
     noticed!(
         ReopensAccounts,
         accounts::opening_an_account_twice_opens_it_once
+    );
+    noticed!(
+        DoesNotLock,
+        poster::a_poster_and_direct_posts_share_the_accounts
+    );
+    noticed!(
+        SpreadsRefusals,
+        poster::each_call_to_a_poster_gets_its_own_outcome
+    );
+    noticed!(
+        ForgetsFloors,
+        poster::calls_at_once_through_a_poster_keep_a_guarded_account_above_its_floor
+    );
+    noticed!(
+        ForgetsStatus,
+        administration::a_frozen_side_refuses_its_legs
+    );
+    noticed!(
+        ForgetsStatus,
+        administration::a_closed_account_refuses_everything_but_repeats
+    );
+    noticed!(
+        ForgetsStatus,
+        administration::a_freeze_among_posts_has_a_before_and_an_after
+    );
+    noticed!(
+        ForgetsIds,
+        administration::a_closed_account_refuses_everything_but_repeats
+    );
+    noticed!(
+        ClosesWithMoney,
+        administration::only_an_empty_account_closes
+    );
+    noticed!(KeepsOldLimits, administration::limits_can_be_moved);
+    noticed!(
+        RecordsRepeats,
+        administration::a_repeated_change_changes_and_records_nothing
+    );
+    noticed!(
+        ForgetsChanges,
+        administration::changes_are_recorded_with_their_time_and_reason
+    );
+    noticed!(
+        KnowsOnlyToday,
+        past::a_balance_as_of_a_version_is_what_was_answered_then
+    );
+    noticed!(
+        KnowsOnlyToday,
+        past::a_balance_as_of_a_time_is_that_of_one_version
+    );
+    noticed!(
+        EndsTimesEarly,
+        past::a_balance_as_of_a_time_is_that_of_one_version
+    );
+    noticed!(
+        TrustsTheClock,
+        past::clocks_that_disagree_do_not_make_time_contradict_versions
+    );
+    noticed!(
+        EndsTimesLate,
+        past::a_statement_between_two_times_has_what_was_recorded_in_between
+    );
+    noticed!(
+        OldestFirst,
+        past::a_statement_between_two_times_has_what_was_recorded_in_between
     );
     noticed!(BlindVerify, verifying::every_kind_of_tampering_is_found);
 }

@@ -24,6 +24,10 @@ impl Subject for OnSqlite {
         Arc::new(self.ledger.clone())
     }
 
+    fn instance(&self, clock: Arc<dyn Clock>) -> Arc<dyn Books> {
+        Arc::new(self.ledger.clone().with_clock(clock))
+    }
+
     async fn tamper(&self, how: Tamper) {
         let mut connection = self.db.writer().acquire().await.unwrap();
         sqlx::query("PRAGMA ignore_check_constraints = ON")

@@ -4,6 +4,7 @@
 // A test fails by panicking, also in its helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod poster;
 mod races;
 
 use std::sync::Arc;
@@ -24,6 +25,10 @@ struct OnPostgres {
 impl Subject for OnPostgres {
     fn books(&self) -> Arc<dyn Books> {
         Arc::new(self.ledger.clone())
+    }
+
+    fn instance(&self, clock: Arc<dyn Clock>) -> Arc<dyn Books> {
+        Arc::new(self.ledger.clone().with_clock(clock))
     }
 
     async fn tamper(&self, how: Tamper) {

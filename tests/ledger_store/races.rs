@@ -190,16 +190,17 @@ async fn foreign_keys_to_an_account_do_not_wait_for_a_posting() {
     tx.commit().await.unwrap();
 }
 
-/// A newer instance of a rolling upgrade froze it; this one does not know how
-/// to obey, so it does not post.
+/// A newer instance of a rolling upgrade wrote it; this one does not know how to
+/// obey, so it does not post.
 #[tokio::test]
 async fn an_account_in_an_unknown_status_is_left_alone() {
     let (db, ledger) = four_accounts().await;
-    sqlx::query("UPDATE gozon_ledger_accounts SET status = 'closed' WHERE id = $1")
-        .bind(account(1).0)
-        .execute(db.writer())
-        .await
-        .unwrap();
+    for change in [
+        "ALTER TABLE gozon_ledger_accounts DROP CONSTRAINT gozon_ledger_accounts_status",
+        "UPDATE gozon_ledger_accounts SET status = 'dormant' WHERE code = 'user'",
+    ] {
+        sqlx::query(change).execute(db.writer()).await.unwrap();
+    }
 
     let error = ledger.post(&[transfer(1, 1, 2, 5)]).await.unwrap_err();
 

@@ -15,6 +15,9 @@ pub trait Subject: Send + Sync {
     /// The ledger.
     fn books(&self) -> Arc<dyn Books>;
 
+    /// Another instance on the same database, with a clock of its own.
+    fn instance(&self, clock: Arc<dyn Clock>) -> Arc<dyn Books>;
+
     /// Changes what is stored, behind the ledger's back and past any guard.
     async fn tamper(&self, how: Tamper);
 }

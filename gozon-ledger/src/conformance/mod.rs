@@ -10,9 +10,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod accounts;
+pub mod administration;
 pub mod concurrency;
 mod kit;
 pub mod limits;
+pub mod past;
+pub mod poster;
 pub mod posting;
 pub mod program;
 mod rogue;
@@ -33,6 +36,14 @@ macro_rules! ledger_conformance {
             accounts: opening_an_account_twice_opens_it_once;
             accounts: an_account_cannot_become_another_account;
             accounts: an_account_that_could_not_open_with_zero_is_refused;
+            administration: a_frozen_side_refuses_its_legs;
+            administration: a_closed_account_refuses_everything_but_repeats;
+            administration: only_an_empty_account_closes;
+            administration: limits_can_be_moved;
+            administration: a_repeated_change_changes_and_records_nothing;
+            administration: changes_are_recorded_with_their_time_and_reason;
+            administration: a_change_that_cannot_be_is_refused;
+            administration: a_freeze_among_posts_has_a_before_and_an_after;
             posting: a_transfer_moves_every_leg_and_answers_with_the_balances;
             posting: a_transfer_may_have_many_legs_in_several_assets;
             posting: a_repeated_transfer_moves_nothing_and_answers_with_its_first_balances;
@@ -52,6 +63,14 @@ macro_rules! ledger_conformance {
             concurrency: transfers_in_opposite_directions_do_not_deadlock;
             concurrency: a_storm_of_one_transfer_moves_once;
             concurrency: of_two_transfers_that_claim_one_id_at_once_one_is_posted;
+            past: a_balance_as_of_a_version_is_what_was_answered_then;
+            past: a_balance_as_of_a_time_is_that_of_one_version;
+            past: clocks_that_disagree_do_not_make_time_contradict_versions;
+            past: a_statement_between_two_times_has_what_was_recorded_in_between;
+            poster: calls_at_once_through_a_poster_keep_a_guarded_account_above_its_floor;
+            poster: each_call_to_a_poster_gets_its_own_outcome;
+            poster: a_poster_and_direct_posts_share_the_accounts;
+            poster: a_poster_that_stops_has_posted_what_it_answered_and_nothing_else;
             statements: a_statement_pages_newest_first_and_leaves_nothing_out;
             statements: a_statement_shows_amounts_in_the_normal_direction;
             statements: time_rises_with_the_version_even_if_the_clock_goes_back;

@@ -5,7 +5,10 @@ use time::OffsetDateTime;
 
 use crate::rules::{Changes, Recorded};
 use crate::store::{AccountIdentity, AssetTotals, AuditEntry, EntryRange, LedgerStore, Stray};
-use crate::{Account, AccountId, Balance, Entry, LedgerError, NewAccount, TransferId};
+use crate::{
+    Account, AccountId, AccountState, AsOf, Balance, ChangeRow, Entry, LedgerError, NewAccount,
+    PastBalance, RecordedChange, TransferId,
+};
 
 /// A store that hides floors and ceilings from the rules.
 pub(super) struct Rogue<Tx>(pub(super) Arc<dyn LedgerStore<Tx>>);
@@ -42,6 +45,32 @@ impl<Tx: Send> LedgerStore<Tx> for Rogue<Tx> {
         self.0.identity(tx, account).await
     }
 
+    async fn account_state(
+        &self,
+        tx: &mut Tx,
+        account: AccountId,
+    ) -> Result<Option<AccountState>, LedgerError> {
+        self.0.account_state(tx, account).await
+    }
+
+    async fn write_account_change(
+        &self,
+        tx: &mut Tx,
+        change: &ChangeRow,
+    ) -> Result<(), LedgerError> {
+        self.0.write_account_change(tx, change).await
+    }
+
+    async fn account_changes(
+        &self,
+        tx: &mut Tx,
+        account: AccountId,
+        before: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<RecordedChange>, LedgerError> {
+        self.0.account_changes(tx, account, before, limit).await
+    }
+
     async fn find_transfers(
         &self,
         tx: &mut Tx,
@@ -70,6 +99,15 @@ impl<Tx: Send> LedgerStore<Tx> for Rogue<Tx> {
         limit: u32,
     ) -> Result<Vec<Entry>, LedgerError> {
         self.0.statement(tx, account, before, limit).await
+    }
+
+    async fn balance_at(
+        &self,
+        tx: &mut Tx,
+        account: AccountId,
+        as_of: AsOf,
+    ) -> Result<Option<PastBalance>, LedgerError> {
+        self.0.balance_at(tx, account, as_of).await
     }
 
     async fn audit_accounts(

@@ -4,27 +4,56 @@ use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
 use crate::account::posted;
+use crate::past::PastRow;
 use crate::rules::Recorded;
 use crate::store::{AccountIdentity, AuditEntry, Stray};
-use crate::stored::{TransferLine, check_status, collect, stored_asset, stored_hash, stored_side};
-use crate::{Account, AccountId, Balance, Entry, LedgerError, Leg, TransferId};
-
-pub(super) fn open_account(row: &PgRow) -> Result<Account, LedgerError> {
-    check_status(account_id(row, "id")?, row.try_get("status")?)?;
-    account(row)
-}
+use crate::stored::{TransferLine, collect, stored_asset, stored_hash, stored_side, stored_status};
+use crate::{
+    Account, AccountId, AccountState, Balance, Entry, LedgerError, Leg, RecordedChange, TransferId,
+};
 
 pub(super) fn account(row: &PgRow) -> Result<Account, LedgerError> {
     Ok(Account {
         id: account_id(row, "id")?,
         asset: stored_asset(row.try_get("asset")?)?,
         normal: stored_side(row.try_get("normal_side")?)?,
+        status: stored_status(
+            account_id(row, "id")?,
+            row.try_get("status")?,
+            row.try_get("frozen_both")?,
+        )?,
         floor: row.try_get("floor")?,
         ceiling: row.try_get("ceiling")?,
         debits: row.try_get("debits")?,
         credits: row.try_get("credits")?,
         version: row.try_get("version")?,
         changed_at: time(row, "changed_at")?,
+    })
+}
+
+pub(super) fn account_state(row: &PgRow) -> Result<AccountState, LedgerError> {
+    let account = account(row)?;
+    Ok(AccountState {
+        id: account.id,
+        balance: account.balance(),
+        asset: account.asset,
+        normal: account.normal,
+        code: row.try_get("code")?,
+        status: account.status,
+        floor: account.floor,
+        ceiling: account.ceiling,
+        metadata: row.try_get("metadata")?,
+        opened_at: time(row, "opened_at")?,
+        changed_at: account.changed_at,
+    })
+}
+
+pub(super) fn recorded_change(row: &PgRow) -> Result<RecordedChange, LedgerError> {
+    Ok(RecordedChange {
+        changed_at: time(row, "changed_at")?,
+        kind: row.try_get("change")?,
+        value: row.try_get("value")?,
+        reason: row.try_get("reason")?,
     })
 }
 
@@ -88,6 +117,18 @@ pub(super) fn entry(account: AccountId, row: &PgRow) -> Result<Entry, LedgerErro
         amount: row.try_get("amount")?,
         balance: row.try_get("balance")?,
         recorded_at: time(row, "recorded_at")?,
+    })
+}
+
+pub(super) fn past(row: &PgRow) -> Result<PastRow, LedgerError> {
+    let entry = match row.try_get("balance")? {
+        Some(balance) => Some((balance, time(row, "recorded_at")?)),
+        None => None,
+    };
+    Ok(PastRow {
+        opened_at: time(row, "opened_at")?,
+        version: row.try_get("version")?,
+        entry,
     })
 }
 

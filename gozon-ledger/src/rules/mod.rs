@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, HashMap};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
-    Account, AccountId, Leg, Limits, PostError, Posted, RequestHash, Side, Transfer, TransferId,
+    Account, AccountId, Leg, Limits, PostError, Posted, RequestHash, Side, Status, Transfer,
+    TransferId,
 };
 
 pub use changes::{AccountRow, Changes, Decision, EntryRow, Recorded, TransferRow};
@@ -100,6 +101,7 @@ impl Book {
                     given: leg.asset.clone(),
                 });
             }
+            account.admit(leg.side)?;
             moved.push(account.moved_by(leg)?);
         }
         Ok(moved)
@@ -199,6 +201,18 @@ impl Recorded {
 }
 
 impl Account {
+    /// Refuses what the account's status does not allow.
+    fn admit(&self, side: Side) -> Result<(), PostError> {
+        let account = self.id;
+        if self.status == Status::Closed {
+            return Err(PostError::AccountClosed { account });
+        }
+        if self.status.is_frozen_for(side) {
+            return Err(PostError::AccountFrozen { account, side });
+        }
+        Ok(())
+    }
+
     /// The account with the leg's amount added, its version not yet raised.
     fn moved_by(&self, leg: &Leg) -> Result<Self, PostError> {
         let mut moved = self.clone();

@@ -10,6 +10,7 @@ fn opened(new: &NewAccount) -> Account {
         id: new.id,
         asset: new.asset.clone(),
         normal: new.normal,
+        status: crate::Status::Open,
         floor: new.floor,
         ceiling: new.ceiling,
         debits: 0,

@@ -17,27 +17,43 @@ use crate::rules::{Changes, Recorded};
 use crate::store::{
     AccountIdentity, AssetTotals, AuditEntry, EntryRange, LedgerDatabase, LedgerStore, Stray,
 };
-use crate::stored::check_updated;
-use crate::{Account, AccountId, Balance, Entry, LedgerError, NewAccount, TransferId};
+use crate::stored::{check_changed, check_updated};
+use crate::{
+    Account, AccountId, AccountState, AsOf, Balance, ChangeRow, Entry, LedgerError, NewAccount,
+    PastBalance, RecordedChange, TransferId,
+};
 
 const OPEN_ACCOUNT: &str = include_str!("sql/open_account.sql");
 const ACCOUNT_IDENTITY: &str = include_str!("sql/account_identity.sql");
+const ACCOUNT_STATE: &str = include_str!("sql/account_state.sql");
+const ACCOUNT_CHANGES: &str = include_str!("sql/account_changes.sql");
+const WRITE_ACCOUNT_CHANGE: &str = include_str!("sql/write_account_change.sql");
+const RECORD_ACCOUNT_CHANGE: &str = include_str!("sql/record_account_change.sql");
 const LOCK_ACCOUNTS: &str = include_str!("sql/lock_accounts.sql");
 const FIND_TRANSFERS: &str = include_str!("sql/find_transfers.sql");
 const WRITE_TRANSFERS: &str = include_str!("sql/write_transfers.sql");
 const WRITE_ENTRIES: &str = include_str!("sql/write_entries.sql");
 const WRITE_ACCOUNTS: &str = include_str!("sql/write_accounts.sql");
 const BALANCES: &str = include_str!("sql/balances.sql");
+const AS_OF_VERSION: &str = include_str!("sql/as_of_version.sql");
+const AS_OF_TIME: &str = include_str!("sql/as_of_time.sql");
 const STATEMENT: &str = include_str!("sql/statement.sql");
 
 impl LedgerDatabase for Sqlite {
     const MIGRATIONS: Migrations = Migrations {
         history_table: "gozon_ledger_migrations",
-        steps: &[Migration {
-            version: 1,
-            name: "ledger",
-            sql: include_str!("../../migrations/sqlite/0001_ledger.sql"),
-        }],
+        steps: &[
+            Migration {
+                version: 1,
+                name: "ledger",
+                sql: include_str!("../../migrations/sqlite/0001_ledger.sql"),
+            },
+            Migration {
+                version: 3,
+                name: "administration",
+                sql: include_str!("../../migrations/sqlite/0003_administration.sql"),
+            },
+        ],
     };
 
     fn store() -> Arc<dyn LedgerStore<SqliteConnection>> {
@@ -83,6 +99,63 @@ impl LedgerStore<SqliteConnection> for SqliteStore {
         row.as_ref().map(rows::identity).transpose()
     }
 
+    async fn account_state(
+        &self,
+        tx: &mut SqliteConnection,
+        account: AccountId,
+    ) -> Result<Option<AccountState>, LedgerError> {
+        let row = sqlx::query(ACCOUNT_STATE)
+            .bind(account.0)
+            .fetch_optional(tx)
+            .await?;
+        row.as_ref().map(rows::account_state).transpose()
+    }
+
+    async fn write_account_change(
+        &self,
+        tx: &mut SqliteConnection,
+        change: &ChangeRow,
+    ) -> Result<(), LedgerError> {
+        let (account, recorded) = (&change.account, &change.recorded);
+        let (status, frozen_both) = account.status.stored();
+        let done = sqlx::query(WRITE_ACCOUNT_CHANGE)
+            .bind(account.id.0)
+            .bind(rows::micros(change.previous_changed_at))
+            .bind(rows::micros(account.changed_at))
+            .bind(status)
+            .bind(frozen_both)
+            .bind(account.floor)
+            .bind(account.ceiling)
+            .bind(&change.metadata)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query(RECORD_ACCOUNT_CHANGE)
+            .bind(account.id.0)
+            .bind(rows::micros(recorded.changed_at))
+            .bind(&recorded.kind)
+            .bind(&recorded.value)
+            .bind(&recorded.reason)
+            .execute(tx)
+            .await?;
+        check_changed(done.rows_affected(), account.id)
+    }
+
+    async fn account_changes(
+        &self,
+        tx: &mut SqliteConnection,
+        account: AccountId,
+        before: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<RecordedChange>, LedgerError> {
+        let found = sqlx::query(ACCOUNT_CHANGES)
+            .bind(account.0)
+            .bind(rows::micros(before))
+            .bind(i64::from(limit))
+            .fetch_all(tx)
+            .await?;
+        found.iter().map(rows::recorded_change).collect()
+    }
+
     async fn lock_accounts(
         &self,
         tx: &mut SqliteConnection,
@@ -90,7 +163,7 @@ impl LedgerStore<SqliteConnection> for SqliteStore {
     ) -> Result<Vec<Account>, LedgerError> {
         let ids = json(accounts.iter().map(|id| hex(id.0)))?;
         let found = sqlx::query(LOCK_ACCOUNTS).bind(ids).fetch_all(tx).await?;
-        found.iter().map(rows::open_account).collect()
+        found.iter().map(rows::account).collect()
     }
 
     async fn find_transfers(
@@ -164,6 +237,24 @@ impl LedgerStore<SqliteConnection> for SqliteStore {
             .fetch_all(tx)
             .await?;
         found.iter().map(|row| rows::entry(account, row)).collect()
+    }
+
+    async fn balance_at(
+        &self,
+        tx: &mut SqliteConnection,
+        account: AccountId,
+        as_of: AsOf,
+    ) -> Result<Option<PastBalance>, LedgerError> {
+        let query = match as_of {
+            AsOf::Version(version) => sqlx::query(AS_OF_VERSION).bind(account.0).bind(version),
+            AsOf::Time(time) => sqlx::query(AS_OF_TIME)
+                .bind(account.0)
+                .bind(rows::micros(time)),
+        };
+        match query.fetch_optional(tx).await? {
+            Some(row) => rows::past(&row)?.balance(account, as_of),
+            None => Ok(None),
+        }
     }
 
     async fn audit_accounts(

@@ -3,7 +3,7 @@
 -- version of the row. Other tables read in this statement would be stale: the
 -- transfer ids are looked up in the next one.
 -- NO KEY: an adopter's foreign key to an account must not wait for us.
-SELECT id, version, debits, credits, floor, ceiling, changed_at, asset, normal_side, status
+SELECT id, version, debits, credits, floor, ceiling, changed_at, asset, normal_side, status, frozen_both
 FROM gozon_ledger_accounts
 WHERE id = ANY ($1)
 ORDER BY id
