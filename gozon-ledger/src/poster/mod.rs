@@ -9,6 +9,7 @@ mod tests;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
@@ -150,22 +151,23 @@ impl Poster {
     /// # Errors
     /// As [`Poster::post`], for all of them; no refusal is among these.
     pub async fn post_group(&self, transfers: Vec<Transfer>) -> Result<Outcomes, PosterError> {
-        let deadline = Instant::now() + self.shared.batches.config.deadline;
-        self.post_group_by(transfers, deadline).await
+        let deadline = self.shared.batches.config.deadline;
+        self.post_group_within(transfers, deadline).await
     }
 
     /// As [`Poster::post_group`], with a deadline of its own.
     ///
     /// # Errors
     /// As [`Poster::post_group`].
-    pub async fn post_group_by(
+    pub async fn post_group_within(
         &self,
         transfers: Vec<Transfer>,
-        deadline: Instant,
+        within: Duration,
     ) -> Result<Outcomes, PosterError> {
         if transfers.is_empty() {
             return Ok(Vec::new());
         }
+        let deadline = Instant::now() + within;
         let (answer, answered) = oneshot::channel();
         let admitted = self.admit(Group {
             transfers,
