@@ -8,14 +8,21 @@ use crate::{ErrorClass, NewMessage};
 /// (`sqlx::PgConnection` or `sqlx::SqliteConnection`); it stands on the trait
 /// so that `Arc<dyn Append<Tx>>` works and no lifetime enters the contract.
 ///
-/// **Atomicity.** Joins the caller's transaction: a rollback removes the
-/// messages. **Order.** Per key, messages of one call keep the order of the
-/// slice, and messages of two transactions keep the order of their commits.
+/// **Atomicity.** Joins the caller's transaction: a rollback, also of a
+/// savepoint around the call, removes the messages; after a commit they leave
+/// at least once. **Order.** Per key, messages of one call keep the order of
+/// the slice, and messages of two transactions keep the order of their commits.
+/// Messages without a key have no order.
 /// **Locks.** An implementation may lock the keys until the transaction ends;
-/// call it once, late, with all messages of the transaction.
+/// call it once, late, with all messages of the transaction, or two
+/// transactions may wait for each other in a circle.
+/// **Concurrency.** Safe to call from many tasks at once, each with a
+/// transaction of its own. **Cancellation.** After a dropped future the
+/// transaction is in an unknown state: roll it back.
+/// **Errors.** Nothing was appended; the transaction is unusable.
 #[async_trait]
 pub trait Append<Tx: Send>: Send + Sync {
-    /// Writes all messages in one statement.
+    /// Writes all messages in one statement. An empty slice does nothing.
     ///
     /// # Errors
     /// After an error the transaction is unusable; roll it back and act by

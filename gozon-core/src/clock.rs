@@ -7,6 +7,8 @@ use time::OffsetDateTime;
 ///
 /// Business timestamps come from here. Leases do not: they live in database
 /// time and in the process's monotonic clock, which no one can turn.
+/// Never waits; safe to call from many tasks at once; may go back, as the
+/// machine's clock may.
 pub trait Clock: Send + Sync {
     /// The time now, in UTC, cut to microseconds: the precision that both
     /// databases keep, so that what was written equals what is read back.

@@ -14,7 +14,16 @@ use crate::tracing_of::{span_of, trace_of};
 /// handled, and the messages that it pushes to `out` commit together, and the
 /// message is acknowledged after. **Repeats.** It may run again: the batch that
 /// the message was in can fail for another's sake. So it has no side effect
-/// outside `tx`. **Refusals.** A business refusal (no money) is a successful
+/// outside `tx`. **Transaction.** It neither commits nor rolls back; after a
+/// failed statement it returns the error. **Order.** Messages come in the order
+/// in which they arrived; several consumers of one queue, `concurrency` above 1
+/// and retries give that up. **Concurrency.** Called from several tasks at once
+/// if `concurrency` is above 1, and beside them for retries; each call has a
+/// transaction of its own. **Time and cancellation.** After
+/// [`crate::InboxConfig::handler_timeout`] its future is dropped, the
+/// transaction rolled back, and the message counts as to be retried. Shutdown
+/// does not interrupt it. **Acknowledgement.** Is the consumer's affair: after
+/// the commit, or after the message was put aside. **Refusals.** A business refusal (no money) is a successful
 /// handling that emits its event, not an error.
 #[async_trait]
 pub trait Handler<Tx: Send>: Send + Sync {

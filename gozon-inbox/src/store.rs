@@ -54,7 +54,10 @@ impl State {
 ///
 /// **Locks.** Every method locks the marks that it writes until the
 /// transaction ends, in the order of their ids. **Concurrency.** A mark that
-/// another open transaction is inserting is waited for, not skipped.
+/// another open transaction is inserting is waited for, not skipped. Safe to
+/// call from many tasks at once, each with a transaction of its own.
+/// **Cancellation.** After a dropped future the transaction is in an unknown
+/// state: roll it back.
 #[async_trait]
 pub trait Marks<Tx: Send>: Send + Sync {
     /// Marks the messages as done, in one statement; answers which of them had
@@ -107,6 +110,10 @@ pub trait Marks<Tx: Send>: Send + Sync {
 
 /// What the inbox writes and reads in transactions of its own: each method is
 /// durable when it returns.
+///
+/// **Time.** Due times, leases and ages are in the database's time.
+/// **Concurrency.** Safe to call from many tasks and instances at once.
+/// **Cancellation.** A dropped call may or may not have happened.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait InboxStore: Send + Sync {
@@ -175,7 +182,10 @@ pub trait InboxStore: Send + Sync {
     async fn prune_requests(&self, older: Duration, bite: u32) -> Result<u64, DbError>;
 }
 
-/// The keys of idempotent requests, in the transaction of the business.
+/// The keys of idempotent requests, in the transaction of the business: a
+/// rollback frees the key. Safe to call from many tasks at once, each with a
+/// transaction of its own; after a dropped future that transaction is to be
+/// rolled back.
 #[async_trait]
 pub trait RequestStore<Tx: Send>: Send + Sync {
     /// Takes the key, waiting at most `wait` for whoever has it in an open

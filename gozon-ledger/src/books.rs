@@ -14,7 +14,8 @@ use crate::{
 
 /// The ledger for code that names no database, such as HTTP routes:
 /// `Arc<dyn Books>`. Each method does what the method of [`Ledger`] of the same
-/// name does.
+/// name does. Safe to call from many tasks at once. After a dropped future what
+/// was asked for may or may not stand in the books: ask again with the same ids.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Books: Send + Sync {
@@ -68,7 +69,8 @@ pub trait Books: Send + Sync {
 /// The ledger for code that has a transaction of its own and knows no more of
 /// the database than the type of its connection, such as message handlers:
 /// `Arc<dyn PostIn<Tx>>`. Each method does what the method of [`Ledger`] of the
-/// same name does.
+/// same name does. Safe to call from many tasks at once, each with a transaction
+/// of its own; after an error or a dropped future roll that transaction back.
 #[async_trait]
 pub trait PostIn<Tx: Send>: Send + Sync {
     /// See [`Ledger::open_account_in`].

@@ -1,29 +1,30 @@
 /// How a [`Ledger`](crate::Ledger) works.
 #[derive(Debug, Clone)]
 pub struct LedgerConfig {
-    /// Transfers in one call at most. Default 1,000.
+    /// Transfers in one call at most; more are refused with
+    /// [`crate::LedgerError::BatchTooLarge`]. At least 1. Default 1,000.
     pub max_batch: usize,
     /// What one transfer may carry.
     pub limits: Limits,
     /// How often `post` tries when another transaction is in its way, the
-    /// first time included. Default 5. (`post_in` never repeats: the
+    /// first time included. At least 1. Default 5. (`post_in` never repeats: the
     /// transaction is the caller's.)
     pub attempts: u32,
     /// Entries on one page of a statement at most; a larger `limit` is cut to
-    /// it. Default 1,000.
+    /// it. At least 1. Default 1,000.
     pub max_page: u32,
-    /// Rows that `verify` reads at once. Default 1,000.
+    /// Rows that `verify` reads at once. At least 1. Default 1,000.
     pub verify_page: u32,
-    /// Findings after which `verify` stops collecting. Default 1,000.
+    /// Findings after which `verify` stops collecting. At least 1. Default 1,000.
     pub max_findings: usize,
 }
 
 /// What one transfer may carry.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Legs at most. Default 100.
+    /// Legs at most; at least 2. Default 100.
     pub max_legs: usize,
-    /// Bytes of metadata at most. Default 4,096.
+    /// Bytes of metadata at most; 0 allows none. Default 4,096.
     pub max_metadata_bytes: usize,
 }
 

@@ -26,8 +26,11 @@ pub trait LedgerDatabase: Database {
 ///
 /// `Tx` is a connection, with the caller's transaction open on it where the
 /// method writes or locks. Each method is one statement unless it says
-/// otherwise, so that what it reads is one consistent picture. After an error
-/// the transaction is unusable.
+/// otherwise, so that what it reads is one consistent picture. After an error,
+/// and after a dropped future, the transaction is unusable. Safe to call from
+/// many tasks at once, each with a connection of its own. Waits for locks as
+/// long as the connection's lock timeout allows; what was in the way is
+/// [`LedgerError::Contention`].
 ///
 /// An adapter passes the `conformance` suite or does not merge.
 #[async_trait]

@@ -5,8 +5,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxConfig {
     /// The largest payload in bytes; a larger one is refused with
-    /// [`gozon_core::AppendError::TooLarge`]. Stay below what the broker takes.
-    /// Default 1 MiB.
+    /// [`gozon_core::AppendError::TooLarge`]. Stay below what the broker takes
+    /// (RabbitMQ 4: 16 MiB). At least 1. Default 1 MiB.
     pub max_payload_bytes: usize,
     /// This process is certainly the only one that works on this database (an
     /// embedded service whose files are locked), so its relay takes over the
@@ -15,53 +15,63 @@ pub struct OutboxConfig {
     pub sole_process: bool,
     /// How long a partition lease lasts, in database time; renewed at a third.
     /// After a relay died its partitions rest for this long at most, and a second
-    /// until another notices. Default 10 s.
+    /// until another notices. Shorter: a faster take-over, and a process that pauses
+    /// for longer loses its share. At least 100 ms. Default 10 s.
     pub term: Duration,
-    /// Batches being published at once. Default 64.
+    /// Batches being published at once. More than the transport publishes at
+    /// once only wait there. At least 1. Default 64.
     pub max_batches: usize,
-    /// Messages being published at once, over all batches. Default 1,024.
+    /// Messages being published at once, over all batches: what a crash may
+    /// repeat. At least `max_batches`. Default 1,024.
     pub max_in_flight: usize,
-    /// Messages in one batch. Default 64.
+    /// Messages in one batch, of each key at most one. At least 1. Default 64.
     pub max_batch: usize,
-    /// Messages read ahead and held in memory. Default 2,048.
+    /// Messages read ahead and held in memory. At least 1. Default 2,048.
     pub max_buffered: usize,
     /// Payload bytes read ahead and held in memory; a read that found room for
-    /// one more may exceed it by that one. Default 64 MiB.
+    /// one more may exceed it by that one. At least 1. Default 64 MiB.
     pub max_buffered_bytes: usize,
-    /// Messages that one read takes in all. Default 512.
+    /// Messages that one read takes in all. At least 1. Default 512.
     pub read_limit: u32,
-    /// Messages that one read takes from one partition. Default 64.
+    /// Messages that one read takes from one partition, so that a busy one
+    /// leaves room for the others. At least 1. Default 64.
     pub read_per_partition: u32,
-    /// Messages that one read takes of one key. Default 16.
+    /// Messages that one read takes of one key, so that a busy one leaves room
+    /// for the others. At least 1. Default 16.
     pub read_per_key: u32,
     /// The shortest pause between two polls, after a read that found something.
-    /// Default 5 ms.
+    /// Above zero, at most `poll_max`. Default 5 ms.
     pub poll_min: Duration,
     /// The longest pause between two polls; it doubles while nothing is found.
-    /// Default 250 ms.
+    /// What a message may wait that another process committed. At least
+    /// `poll_min`. Default 250 ms.
     pub poll_max: Duration,
     /// The safety net below the transport's own timeout: a batch without an
-    /// answer for this long counts as unknown. Default 30 s.
+    /// answer for this long counts as unknown. Longer than the transport's own
+    /// timeout, above zero. Default 30 s.
     pub publish_timeout: Duration,
     /// The first pause before a nacked or unknown message is repeated; it
-    /// doubles. Default 100 ms.
+    /// doubles. Above zero, at most `retry_max`. Default 100 ms.
     pub retry_min: Duration,
-    /// The longest such pause. Default 5 s.
+    /// The longest such pause. At least `retry_min`. Default 5 s.
     pub retry_max: Duration,
     /// The first pause before a returned message is repeated; it doubles.
-    /// Default 1 s.
+    /// Above zero, at most `returned_max`. Default 1 s.
     pub returned_min: Duration,
-    /// The longest such pause. Default 30 s.
+    /// The longest such pause. At least `returned_min`. Default 30 s.
     pub returned_max: Duration,
     /// How long the delete of a confirmed message waits for company. Zero
     /// deletes at once; after a crash everything confirmed in this time is
-    /// repeated. Default 5 ms.
+    /// repeated. At most 1 s. Default 5 ms.
     pub delete_linger: Duration,
-    /// How often delayed messages that are due are looked for. Default 500 ms.
+    /// How often delayed messages that are due are looked for: how late one may be.
+    /// Above zero. Default 500 ms.
     pub delay_poll: Duration,
-    /// How often the gauges are refreshed. Default 15 s.
+    /// How often the gauges are refreshed; each time the outbox is counted.
+    /// Above zero. Default 15 s.
     pub stats_interval: Duration,
-    /// How long a stopping relay waits for outcomes. Default 15 s.
+    /// How long a stopping relay waits for outcomes; what has none by then is
+    /// repeated by its successor. Any. Default 15 s.
     pub drain_timeout: Duration,
 }
 

@@ -23,13 +23,17 @@ impl Database for Postgres {
 /// How [`connect`] builds a pool.
 #[derive(Debug, Clone)]
 pub struct PoolSettings {
-    /// Connections at most. Default 10.
+    /// Connections at most; at least 2 where a relay or a consumer runs beside
+    /// requests. Default 10.
     pub max_connections: u32,
-    /// How long a caller waits for a connection. Default 5 s.
+    /// How long a caller waits for a connection before its call fails with
+    /// class `Retry`. Default 5 s.
     pub acquire_timeout: Duration,
-    /// The longest statement. Default 30 s.
+    /// The longest statement; the server cancels it then, class `Retry`. In
+    /// milliseconds at the server; zero: no limit. Default 30 s.
     pub statement_timeout: Duration,
-    /// The longest wait for a lock. Default 10 s.
+    /// The longest wait for a lock; the statement fails then, class `Retry`.
+    /// Zero: no limit. Default 10 s.
     pub lock_timeout: Duration,
     /// The schema to work in, created if missing; `None` for the server's
     /// `search_path`. Letters, digits and underscores, 63 at most. Default none.

@@ -12,16 +12,18 @@ use lapin::uri::AMQPUri;
 #[derive(Clone)]
 pub struct AmqpConfig {
     /// `amqp://user:password@host:5672/%2f` or `amqps://…`. Holds a password:
-    /// `Debug` of this struct hides it.
+    /// `Debug` of this struct hides it. Must be given; special characters of
+    /// user and password are percent-encoded, and `/%2f` is the default virtual
+    /// host.
     pub url: String,
     /// Put before every exchange and queue name, so that several systems (or
     /// tests) share one broker. At most 64 bytes. Default: empty.
     pub prefix: String,
-    /// The topic exchange that all events go through, after the prefix.
-    /// Default: `gozon.events`.
+    /// The topic exchange that all events go through, after the prefix. 1 to
+    /// 120 bytes. Default: `gozon.events`.
     pub exchange: String,
     /// How the connections are called in RabbitMQ's management page; the role
-    /// (`publish`, `consume`) is appended. Default: `gozon`.
+    /// (`publish`, `consume`) is appended. 1 to 200 bytes. Default: `gozon`.
     pub connection_name: String,
     /// PEM text of the authority that signed the broker's certificate, for
     /// `amqps` with a private authority. Default: none (the public ones).
@@ -45,16 +47,18 @@ pub struct AmqpConfig {
     /// by then is unknown. 100 ms to 10 min. Default: 15 s.
     pub publish_timeout: Duration,
     /// How long `publish` waits for a connection before it answers that there
-    /// is none; keeps an impatient caller from spinning. Default: 1 s.
+    /// is none; keeps an impatient caller from spinning. At most
+    /// `publish_timeout`. Default: 1 s.
     pub publish_wait: Duration,
     /// How long `declare`, `subscribe`, one ack or one requeue may take.
     /// 100 ms to 2 min. Default: 10 s.
     pub operation_timeout: Duration,
     /// The pause after the first failed connection attempt; doubled at each
-    /// further one, and shortened by up to a half at random. Default: 200 ms.
+    /// further one, and shortened by up to a half at random. 10 ms to 1 min.
+    /// Default: 200 ms.
     pub reconnect_min: Duration,
     /// The longest pause between two connection attempts: what a broker that has
-    /// come up may have to wait for us. Default: 2 s.
+    /// come up may have to wait for us. `reconnect_min` to 10 min. Default: 2 s.
     pub reconnect_max: Duration,
     /// How many batches may be on their way at once, each on a channel of its
     /// own; a further batch waits. 1 to 256. Default: 16.
@@ -62,9 +66,9 @@ pub struct AmqpConfig {
     /// From this size on, a message is published with no other beside it on its
     /// channel: a broker closes the channel over one that is too large for it,
     /// and what flies beside it must be published again. Lower it together with
-    /// the broker's `max_message_size`. Default: 1 MiB.
+    /// the broker's `max_message_size`. Any number of bytes. Default: 1 MiB.
     pub alone_bytes: usize,
-    /// How long `close` may take altogether. Default: 5 s.
+    /// How long `close` may take altogether. 100 ms to 2 min. Default: 5 s.
     pub close_timeout: Duration,
 }
 

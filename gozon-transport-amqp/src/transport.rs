@@ -24,6 +24,14 @@ use crate::topology::Topology;
 ///
 /// **Connections.** Two, one for each direction, rebuilt without end by tasks
 /// of the transport's own; with them channels, declarations and consumers.
+/// **Acknowledgement.** A confirm of the broker is the only success of a
+/// publish; an ack that is lost with its channel means that the delivery comes
+/// again. **Order.** A queue keeps the
+/// order of its messages, its consumers do not among themselves.
+/// **Concurrency.** Everything may be called from many tasks at once; batches
+/// fly on channels of their own. **Errors.** An outage is an outcome of
+/// `publish` and an error of class `Retry` elsewhere; what a repeat does not
+/// cure is `Mismatch` or `Config`.
 /// **End.** Call [`AmqpTransport::close`] before the runtime ends; dropping the
 /// last clone closes, too, but no one waits for it.
 #[derive(Clone)]

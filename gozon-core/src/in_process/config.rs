@@ -8,7 +8,7 @@ pub struct InProcessConfig {
     /// How long a publish waits for the acknowledgements of all subscriptions
     /// before it answers `Unknown`. Longer than a handler needs for a batch;
     /// a message that took longer is not delivered twice, its repeat joins the
-    /// delivery in flight. Defaults to 10 s.
+    /// delivery in flight. Above zero. Defaults to 10 s.
     pub publish_timeout: Duration,
     /// How many messages wait in the queue of one durable subscription before
     /// publishers wait for room. At least 1. Defaults to 4096.

@@ -106,6 +106,10 @@ impl fmt::Debug for Settlement {
 
 /// How a transport settles one delivery. Implemented by transports, used
 /// through [`Settlement`].
+///
+/// Settles once, from whatever task. Dropped without a call it settles nothing:
+/// the delivery comes again at the latest when its stream is dropped. Answers
+/// within the adapter's own time limit.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Settle: Send {

@@ -40,7 +40,12 @@ pub enum Outcome {
 /// needs order has at most one message of a key in flight.
 /// **Concurrency.** Safe to call from many tasks at once; batches do not wait
 /// for each other. **Time.** Answers within the adapter's own publish timeout.
-/// **Cancellation.** Dropping the future makes every outcome unknown.
+/// **Cancellation.** Dropping the future makes every outcome unknown: each
+/// message may arrive or not.
+/// **Close.** After the transport was closed every message is answered
+/// [`Outcome::Unknown`], at once. **Errors.** There are none beside the
+/// outcomes: an outage is `Unknown` for each message, and the adapter mends its
+/// connection by itself.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Publisher: Send + Sync {

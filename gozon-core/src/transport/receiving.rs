@@ -9,9 +9,17 @@ use super::{Delivery, Subscription, TransportError};
 /// wiring, before a relay starts. Declaring the same twice is harmless,
 /// declaring it differently is an error. **Order.** Consumers of one
 /// subscription compete, so their deliveries have no order among them; who needs
-/// order per key asks for it with [`Subscription::with_order`]. **Broadcast** subscriptions exist only
-/// while someone is subscribed; declaring one tells the transport that its
-/// types have an audience in principle.
+/// order per key asks for it with [`Subscription::with_order`].
+/// **Broadcast** subscriptions exist only while someone is subscribed;
+/// declaring one tells the transport that its types have an audience in
+/// principle. **Concurrency.** Safe to call from many tasks at once; each
+/// stream belongs to one task. **Acknowledgement.** Every delivery is settled by
+/// itself ([`Delivery::ack`], [`super::Settlement::requeue`]), in any order and
+/// from any task. What is not settled comes again, flagged `redelivered`, at the
+/// latest when its stream is dropped. **Close.** Closing a transport ends every
+/// stream with [`Received::Closed`], and declaring and subscribing then fail.
+/// **Cancellation.** A dropped call may or may not have happened; repeating it
+/// is harmless.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Subscriber: Send + Sync {
@@ -34,7 +42,9 @@ pub trait Subscriber: Send + Sync {
 }
 
 /// The messages of one subscriber, until it is dropped. Dropping it gives
-/// back what is unsettled to the other subscribers. Of an ordered subscription
+/// back what is unsettled to the other subscribers. At most
+/// [`Subscription::prefetch`] deliveries are unsettled at a time; settling one
+/// makes room for the next. Of an ordered subscription
 /// ([`Subscription::with_order`]) a batch may mix partitions; each partition's
 /// deliveries are in order, within a batch and from one to the next.
 #[cfg_attr(feature = "mock", mockall::automock)]
