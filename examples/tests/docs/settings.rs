@@ -30,6 +30,10 @@ fn defaults() -> BTreeMap<(&'static str, &'static str), String> {
             shown(&gozon_ledger::LedgerConfig::default()),
         ),
         (
+            ("gozon-ledger", "PosterConfig"),
+            shown(&gozon_ledger::PosterConfig::default()),
+        ),
+        (
             ("gozon-ledger", "Limits"),
             shown(&gozon_ledger::Limits::default()),
         ),

@@ -6,28 +6,30 @@ use crate::ConfigError;
 #[derive(Debug, Clone)]
 pub struct PosterConfig {
     /// Transfers in one transaction at most; not more than the ledger's own
-    /// `max_batch`. A transaction never waits to become this large. Default 500.
+    /// `max_batch`. A transaction never waits to become this large. At least 1.
+    /// Default 500.
     pub max_batch: usize,
     /// Groups (calls) that wait at most; the next is answered `Overloaded`.
-    /// Default 10,000.
+    /// At least 1. Default 10,000.
     pub queue_groups: usize,
     /// Legs of all waiting groups together at most: what bounds the memory
-    /// when groups are large. Default 50,000.
+    /// when groups are large. At least 2. Default 50,000.
     pub queue_legs: usize,
     /// How long a call waits for its answer, unless it names another deadline.
     /// A group whose deadline passes before its transaction begins is not
-    /// posted. Default 5 s.
+    /// posted. Above zero. Default 5 s.
     pub deadline: Duration,
     /// How often a batch is tried while other transactions are in its way, the
     /// first time included, before its groups are posted one by one; each of
     /// them then has as many attempts. On top of the attempts of the ledger,
-    /// which do not wait in between. Default 3.
+    /// which do not wait in between. At least 1. Default 3.
     pub attempts: u32,
     /// The pause after the first failed attempt; it doubles with every further
-    /// one and is shortened at random by up to a half. Default 10 ms.
+    /// one and is shortened at random by up to a half. Above zero; the longest is
+    /// [`Self::MAX_BACKOFF`]. Default 10 ms.
     pub backoff: Duration,
     /// How long the poster goes on after shutdown was asked for, to post what
-    /// waits already. Default 10 s.
+    /// waits already. Above zero. Default 10 s.
     pub drain: Duration,
 }
 
