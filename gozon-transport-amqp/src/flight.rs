@@ -151,3 +151,30 @@ fn worse(old: Option<Fault>, new: Fault) -> Fault {
         (Some(old), _) => old,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::AmqpConfig;
+    use crate::topology::Topology;
+
+    #[test]
+    fn a_channel_that_is_not_in_confirm_mode_confirms_nothing() {
+        let topology = Topology::new(&AmqpConfig::new("amqp://localhost")).unwrap();
+        let board = Board::new(&[], Arc::new(topology));
+
+        let fault = note(&board, 0, Ok(Confirmation::NotRequested));
+
+        assert!(matches!(fault, Some(Fault::Gone(_))), "{fault:?}");
+    }
+
+    #[test]
+    fn a_refusal_says_more_than_what_came_of_it() {
+        let (gone, refused) = (Fault::gone("gone"), Fault::Refused("406".to_owned()));
+
+        assert_eq!(worse(Some(gone.clone()), refused.clone()), refused);
+        assert_eq!(worse(Some(refused.clone()), gone), refused);
+    }
+}

@@ -25,6 +25,8 @@ struct Controls {
     inject: broadcast::Sender<Vec<u8>>,
     cut: broadcast::Sender<()>,
     silent: watch::Sender<bool>,
+    /// Nothing passes from clients to the broker.
+    mute: watch::Sender<bool>,
     /// What the broker sends with these bytes in it reaches no client unharmed.
     spoilt: watch::Sender<Option<&'static str>>,
     connections: AtomicUsize,
@@ -39,6 +41,7 @@ impl Proxy {
             inject: broadcast::channel(64).0,
             cut: broadcast::channel(64).0,
             silent: watch::channel(false).0,
+            mute: watch::channel(false).0,
             spoilt: watch::channel(None).0,
             connections: AtomicUsize::new(0),
         });
@@ -80,6 +83,15 @@ impl Proxy {
 
     pub(crate) fn speak_again(&self) {
         self.controls.silent.send_replace(false);
+    }
+
+    /// From now on the broker hears nothing, and clients hear all.
+    pub(crate) fn mute(&self) {
+        self.controls.mute.send_replace(true);
+    }
+
+    pub(crate) fn unmute(&self) {
+        self.controls.mute.send_replace(false);
     }
 
     /// How many connections there were.
@@ -134,7 +146,7 @@ async fn forward(client: TcpStream, server: TcpStream, controls: &Controls) {
     let mut cut = controls.cut.subscribe();
     tokio::select! {
         _ = cut.recv() => {}
-        _ = upstream(from_client, to_server, controls.silent.subscribe()) => {}
+        _ = upstream(from_client, to_server, controls) => {}
         _ = downstream(from_server, to_client, controls) => {}
     }
 }
@@ -142,12 +154,15 @@ async fn forward(client: TcpStream, server: TcpStream, controls: &Controls) {
 async fn upstream(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    mut silent: watch::Receiver<bool>,
+    controls: &Controls,
 ) -> Result<()> {
+    let mut silent = controls.silent.subscribe();
+    let mut mute = controls.mute.subscribe();
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let read = from.read(&mut buffer).await?;
         silent.wait_for(|silent| !silent).await?;
+        mute.wait_for(|mute| !mute).await?;
         if read == 0 {
             return Ok(());
         }

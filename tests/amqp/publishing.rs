@@ -188,6 +188,37 @@ async fn a_deleted_exchange_comes_back() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_binding_that_someone_removed_makes_messages_return_until_it_is_declared_again()
+-> Result<()> {
+    let bench = Bench::new().await?;
+    let transport = bench.transport().await?;
+    let orders = Subscription::durable("payments.orders", &["order_created"]);
+    transport.declare(&orders).await?;
+    let message = [envelope("order_created")];
+    assert_eq!(transport.publish(&message).await, [Outcome::Confirmed]);
+
+    bench
+        .channel
+        .queue_unbind(
+            bench.queue(&orders).into(),
+            format!("{}gozon.events", bench.prefix).into(),
+            "order_created".into(),
+            lapin::types::FieldTable::default(),
+        )
+        .await?;
+    let without = transport.publish(&message).await;
+    transport.declare(&orders).await?;
+    let with = transport.publish(&message).await;
+
+    assert!(
+        matches!(without[..], [Outcome::Returned { .. }]),
+        "{without:?}"
+    );
+    assert_eq!(with, [Outcome::Confirmed]);
+    bench.end(&[&transport], &[&orders]).await
+}
+
+#[tokio::test]
 async fn a_broker_that_blocks_is_answered_at_once_and_used_again_later() -> Result<()> {
     let bench = Bench::new().await?;
     let proxy = Proxy::before(&bench.url).await?;
