@@ -7,6 +7,7 @@
 mod guides;
 mod metrics;
 mod readme;
+mod reliability;
 mod settings;
 mod shape;
 
