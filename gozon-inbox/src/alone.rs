@@ -31,23 +31,25 @@ impl<D: InboxDatabase> Engine<D> {
         let counting = || self.store.attempt(&self.consumer, message.id);
         let outcome = match self.hold(stop, counting).await? {
             None => Outcome::Duplicate,
-            Some(attempts) => self.decide(message, attempts, failed, stop).await?,
+            Some(attempts) => self.decide(message, attempts, 0, failed, stop).await?,
         };
         metrics::handled(&self.consumer, outcome, 1);
         Ok(())
     }
 
     /// Runs the handler and commits what became of it. `attempts` includes this
-    /// one and is committed.
+    /// one and is committed; those that a replay has forgiven do not count.
     pub(crate) async fn decide(
         &self,
         message: &Envelope,
         attempts: u32,
+        forgiven: u32,
         failed: Option<HandleError>,
         stop: &CancellationToken,
     ) -> Result<Outcome, Stop> {
         let limit = self.config.max_attempts;
-        if attempts > limit {
+        let tried = attempts.saturating_sub(forgiven);
+        if tried > limit {
             let lost = format!("no outcome in {limit} attempts; the process may have died in it");
             let error = HandleError::bug(lost);
             return self.keep(message, limit, attempts, &error, stop).await;
@@ -73,7 +75,7 @@ impl<D: InboxDatabase> Engine<D> {
                 self.repeat(&error, &mut backoff, stop).await?;
                 continue;
             }
-            return self.keep(message, attempts, attempts, &error, stop).await;
+            return self.keep(message, tried, attempts, &error, stop).await;
         }
     }
 

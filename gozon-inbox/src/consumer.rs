@@ -57,8 +57,8 @@ impl<D: InboxDatabase> Consumer<D> {
             consumer: subscription.name.clone(),
             handler,
             outbox,
-            marks: D::marks(),
-            store: inbox.store(),
+            marks: Arc::clone(&inbox.adapters().marks),
+            store: Arc::clone(&inbox.adapters().store),
             config: inbox.config(),
         };
         Self {

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use gozon_sqlx::{Database, Db, Migrations};
@@ -17,6 +18,44 @@ pub trait InboxDatabase: Database {
 
     /// What joins no transaction.
     fn inbox_store(db: &Db<Self>) -> Arc<dyn InboxStore>;
+}
+
+/// What an inbox works with. Made by [`Adapters::of`]; make it by hand to put
+/// something of your own around one of them.
+pub struct Adapters<D: Database> {
+    /// The marks, in the transaction of the effect.
+    pub marks: Arc<dyn Marks<D::Tx>>,
+    /// The keys of HTTP requests, in the transaction of the business.
+    pub requests: Arc<dyn RequestStore<D::Tx>>,
+    /// What joins no transaction.
+    pub store: Arc<dyn InboxStore>,
+}
+
+impl<D: InboxDatabase> Adapters<D> {
+    /// The database's own.
+    pub fn of(db: &Db<D>) -> Self {
+        Self {
+            marks: D::marks(),
+            requests: D::request_store(),
+            store: D::inbox_store(db),
+        }
+    }
+}
+
+impl<D: Database> Clone for Adapters<D> {
+    fn clone(&self) -> Self {
+        Self {
+            marks: Arc::clone(&self.marks),
+            requests: Arc::clone(&self.requests),
+            store: Arc::clone(&self.store),
+        }
+    }
+}
+
+impl<D: Database> fmt::Debug for Adapters<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Adapters").finish_non_exhaustive()
+    }
 }
 
 /// Microseconds, the unit in which stores speak of time.

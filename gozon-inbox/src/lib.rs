@@ -73,6 +73,7 @@ mod backoff;
 mod config;
 mod consumer;
 mod database;
+mod dead;
 mod delivered;
 mod handler;
 mod inbox;
@@ -92,11 +93,14 @@ pub mod conformance;
 
 pub use config::{ConfigError, InboxConfig};
 pub use consumer::{Consumer, ConsumerError};
-pub use database::InboxDatabase;
+pub use database::{Adapters, InboxDatabase};
+pub use dead::{
+    DeadLetter, DeadPosition, Decision, DecisionError, DecisionKind, DecisionRecord, Ruling,
+};
 pub use handler::{BatchHandler, Each, HandleError, Handler};
 pub use inbox::Inbox;
 pub use requests::{Begun, PendingRequest, RequestError, RequestKey, Requests, StoredAnswer};
-pub use store::{DeadLetter, InboxStats};
+pub use store::InboxStats;
 
 #[cfg(test)]
 #[cfg(all(feature = "sqlite", feature = "conformance"))]

@@ -3,6 +3,8 @@
 
 use gozon_core::ErrorClass;
 
+use crate::dead::DecisionKind;
+
 /// Deliveries and retries that got an outcome. Labels `consumer` and `outcome`:
 /// `done`, `duplicate`, `retry` or `dead`.
 pub const HANDLED: &str = "gozon_inbox_handled_total";
@@ -23,6 +25,9 @@ pub const LOST_ACKS: &str = "gozon_inbox_lost_acks_total";
 /// Messages that are kept, at the last look. Label `state`: `retry` or `dead`.
 /// Alert on `dead`.
 pub const KEPT: &str = "gozon_inbox_kept_messages";
+/// Dead letters that a person decided about. Labels `consumer` and `decision`:
+/// `replayed` or `discarded`.
+pub const DECIDED: &str = "gozon_inbox_decided_total";
 /// Keyed HTTP requests. Label `outcome`: `fresh`, `replay`, `mismatch` or
 /// `in_progress`.
 pub const REQUESTS: &str = "gozon_inbox_requests_total";
@@ -62,6 +67,11 @@ pub(crate) fn batch(consumer: &str, messages: usize) {
 
 pub(crate) fn count(name: &'static str, consumer: &str) {
     metrics::counter!(name, "consumer" => consumer.to_owned()).increment(1);
+}
+
+pub(crate) fn decided(consumer: &str, kind: DecisionKind) {
+    metrics::counter!(DECIDED, "consumer" => consumer.to_owned(), "decision" => kind.as_str())
+        .increment(1);
 }
 
 pub(crate) fn request(outcome: &'static str) {

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::InboxDatabase;
-use crate::conformance::{Bench, Probe, Scripted, envelope};
+use crate::conformance::{Bench, Probe, Scripted, Subject, envelope};
 use crate::consumer::{Engine, Stop};
 use crate::store::{Marks, State};
 
@@ -120,14 +120,14 @@ impl Scene {
             gozon_sqlx::sqlite::open(&folder.path().join("inbox.db"), &Default::default())
                 .await
                 .unwrap();
-        let bench = Bench::new(db.clone()).await;
+        let bench = Bench::new(Subject::new(db.clone())).await;
         let engine = Engine {
             db,
             consumer: "bench.messages".into(),
             handler: Arc::new(Scripted::<Sqlite>::default()),
             outbox: Arc::clone(&bench.outbox) as _,
             marks,
-            store: bench.inbox.store(),
+            store: bench.store(),
             config: bench.inbox.config(),
         };
         let (settle, settled) = mpsc::channel(8);

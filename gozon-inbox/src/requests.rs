@@ -56,10 +56,15 @@ pub enum Begun<D: Database> {
 }
 
 impl<D: InboxDatabase> Requests<D> {
-    pub(crate) fn new(db: Db<D>, config: Arc<InboxConfig>, in_flight: InFlight) -> Self {
+    pub(crate) fn new(
+        db: Db<D>,
+        store: Arc<dyn RequestStore<D::Tx>>,
+        config: Arc<InboxConfig>,
+        in_flight: InFlight,
+    ) -> Self {
         Self {
             db,
-            store: D::request_store(),
+            store,
             config,
             in_flight,
         }

@@ -50,7 +50,11 @@ async fn run_one<D: InboxDatabase>(
     stop: &CancellationToken,
 ) -> Result<Outcome, Stop> {
     match Envelope::from_stored(&due.attributes, due.data.clone()) {
-        Ok(message) => engine.decide(&message, due.attempts, None, stop).await,
+        Ok(message) => {
+            let (attempts, forgiven) = (due.attempts, due.forgiven);
+            let decided = engine.decide(&message, attempts, forgiven, None, stop);
+            decided.await
+        }
         // We wrote it and cannot read it: kept as it stands, for a person.
         Err(error) => {
             tracing::error!(consumer = engine.consumer, message.id = %due.id, %error, "a kept message is not readable");

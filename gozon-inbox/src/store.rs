@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use gozon_core::{Malformed, MessageId};
 use gozon_sqlx::DbError;
-use time::OffsetDateTime;
 
+use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionRecord, Ruling};
 use crate::requests::{RequestKey, StoredAnswer};
 
 /// What a consumer knows about a message.
@@ -16,7 +16,8 @@ use crate::requests::{RequestKey, StoredAnswer};
 pub enum State {
     /// An attempt was committed, its outcome was not.
     Trying,
-    /// The effect was committed together with the mark.
+    /// The effect was committed together with the mark; or a person has
+    /// discarded the message, which is recorded.
     Done,
     /// Kept in the inbox; tried again when its time comes.
     Retry,
@@ -162,11 +163,53 @@ pub trait InboxStore: Send + Sync {
     /// When the database fails.
     async fn stats(&self) -> Result<InboxStats, DbError>;
 
-    /// The newest dead letters of a consumer, at most `limit`.
+    /// The dead letters of a consumer behind `after`, newest first, at most
+    /// `limit`.
     ///
     /// # Errors
     /// When the database fails.
-    async fn dead_letters(&self, consumer: &str, limit: u32) -> Result<Vec<DeadLetter>, DbError>;
+    async fn dead_letters(
+        &self,
+        consumer: &str,
+        after: Option<DeadPosition>,
+        limit: u32,
+    ) -> Result<Vec<DeadLetter>, DbError>;
+
+    /// Turns a dead letter into a retry that is due, with its full budget of
+    /// attempts ([`Due::forgiven`]), and records the decision, or does neither.
+    ///
+    /// # Errors
+    /// When the database fails; repeating is harmless.
+    async fn replay(
+        &self,
+        consumer: &str,
+        id: MessageId,
+        decision: &Decision,
+    ) -> Result<Ruling, DbError>;
+
+    /// Turns a dead letter into a mark that is done, and moves its content into
+    /// the record of the decision, or does neither.
+    ///
+    /// # Errors
+    /// When the database fails; repeating is harmless.
+    async fn discard(
+        &self,
+        consumer: &str,
+        id: MessageId,
+        decision: &Decision,
+    ) -> Result<Ruling, DbError>;
+
+    /// Decisions about messages of a consumer with ids below `before`, newest
+    /// first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn decisions(
+        &self,
+        consumer: &str,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<DecisionRecord>, DbError>;
 
     /// Deletes at most `bite` marks that have been `done` for longer than
     /// `older`; answers how many.
@@ -262,8 +305,11 @@ pub struct Kept {
 pub struct Due {
     /// The message.
     pub id: MessageId,
-    /// Attempts, this one included.
+    /// Attempts, this one included. Grows for as long as the message is known.
     pub attempts: u32,
+    /// So many of them were made before a person replayed the message, and no
+    /// longer count against it.
+    pub forgiven: u32,
     /// The envelope's attributes as JSON text.
     pub attributes: String,
     /// The envelope's data.
@@ -277,27 +323,4 @@ pub struct InboxStats {
     pub retry: u64,
     /// Messages that wait for a person.
     pub dead: u64,
-}
-
-/// A message that was given up.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DeadLetter {
-    /// Who could not handle it.
-    pub consumer: String,
-    /// The message.
-    pub id: MessageId,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// True if it is no envelope at all.
-    pub malformed: bool,
-    /// When it first came.
-    pub received_at: OffsetDateTime,
-    /// When it was given up.
-    pub died_at: OffsetDateTime,
-    /// Why.
-    pub reason: String,
-    /// Its attributes (or raw headers) as JSON text.
-    pub attributes: String,
-    /// Its body.
-    pub data: Vec<u8>,
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use gozon_inbox::conformance::{Bench, Recorder};
+use gozon_inbox::conformance::{Bench, Recorder, Subject};
 use gozon_inbox::{Begun, RequestKey};
 
 use super::database;
@@ -8,7 +8,7 @@ use super::database;
 #[tokio::test]
 async fn a_keyed_request_gives_its_transaction_the_usual_lock_timeout_back() {
     let (db, ()) = database().await;
-    let bench = Bench::new(db).await;
+    let bench = Bench::new(Subject::new(db)).await;
     let key = RequestKey {
         user: "1".into(),
         route: "POST /orders".into(),

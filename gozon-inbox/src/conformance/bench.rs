@@ -10,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::feed::Feed;
 use super::probe::{Mark, Probe};
+use super::subject::{Engine, Job, Subject};
 use crate::config::InboxConfig;
 use crate::consumer::ConsumerError;
 use crate::handler::BatchHandler;
 use crate::inbox::Inbox;
-use crate::store::InboxStore;
+use crate::store::{InboxStore, Marks};
 
 /// The name under which [`Bench::start`] consumes.
 pub(crate) const CONSUMER: &str = "bench.messages";
@@ -27,11 +28,12 @@ pub struct Bench<D: Probe> {
     pub inbox: Inbox<D>,
     /// What was sent.
     pub outbox: Arc<Recorder>,
+    engine: Arc<dyn Engine<D>>,
 }
 
 impl<D: Probe> Bench<D> {
     /// With short times: retries after a minute, which [`Probe::age`] skips.
-    pub async fn new(db: Db<D>) -> Self {
+    pub async fn new(subject: Subject<D>) -> Self {
         let config = InboxConfig {
             max_attempts: 3,
             retry_initial: Duration::from_secs(60),
@@ -41,18 +43,24 @@ impl<D: Probe> Bench<D> {
             request_wait: Duration::from_millis(300),
             ..InboxConfig::default()
         };
-        Self::with(db, config).await
+        Self::with(subject, config).await
     }
 
     /// With your own settings.
-    pub async fn with(db: Db<D>, config: InboxConfig) -> Self {
-        let inbox = Inbox::new(db.clone(), config).unwrap();
+    pub async fn with(subject: Subject<D>, config: InboxConfig) -> Self {
+        let Subject {
+            db,
+            adapters,
+            engine,
+        } = subject;
+        let inbox = Inbox::with_adapters(db.clone(), config, adapters).unwrap();
         inbox.migrate().await.unwrap();
         D::prepare(&db).await;
         Self {
             db,
             inbox,
             outbox: Arc::default(),
+            engine,
         }
     }
 
@@ -68,11 +76,17 @@ impl<D: Probe> Bench<D> {
         handler: Arc<dyn BatchHandler<D::Tx>>,
         feed: Feed,
     ) -> Running {
-        let outbox = Arc::clone(&self.outbox);
-        let subscription = Subscription::durable(name, &["probe"]);
-        let consumer = self.inbox.consumer(subscription, handler, outbox);
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(consumer.run(Arc::new(feed.clone()), shutdown.clone()));
+        let job = Job {
+            inbox: self.inbox.clone(),
+            subscription: Subscription::durable(name, &["probe"]),
+            handler,
+            outbox: Arc::clone(&self.outbox) as _,
+            subscriber: Arc::new(feed.clone()),
+            shutdown: shutdown.clone(),
+        };
+        let engine = Arc::clone(&self.engine);
+        let task = tokio::spawn(async move { engine.run(job).await });
         Running {
             feed,
             shutdown,
@@ -82,7 +96,12 @@ impl<D: Probe> Bench<D> {
 
     /// The store without an engine.
     pub fn store(&self) -> Arc<dyn InboxStore> {
-        self.inbox.store()
+        Arc::clone(&self.inbox.adapters().store)
+    }
+
+    /// The marks without an engine.
+    pub fn marks(&self) -> Arc<dyn Marks<D::Tx>> {
+        Arc::clone(&self.inbox.adapters().marks)
     }
 
     /// The mark of `CONSUMER`.
@@ -126,22 +145,41 @@ impl Running {
     }
 
     /// Waits for its end.
-    pub async fn result(self) -> Result<(), ConsumerError> {
+    pub async fn result(mut self) -> Result<(), ConsumerError> {
         self.ended().await;
-        self.task.await.unwrap()
+        (&mut self.task).await.unwrap()
     }
 }
 
-/// Waits for a condition, ten seconds at most.
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A rule that failed must not leave a consumer behind.
+        self.task.abort();
+    }
+}
+
+tokio::task_local! {
+    static PATIENCE: Duration;
+}
+
+/// Runs `work`, in which [`eventually`] gives up after `patience`. Without
+/// this, after ten seconds.
+pub async fn with_patience<F: Future>(patience: Duration, work: F) -> F::Output {
+    PATIENCE.scope(patience, work).await
+}
+
+/// Waits for a condition, for as long as the patience lasts.
 pub async fn eventually<F: Future<Output = bool>>(mut condition: impl FnMut() -> F) {
+    let patience = PATIENCE.try_with(|patience| *patience);
+    let patience = patience.unwrap_or(Duration::from_secs(10));
     let waiting = async {
         while !condition().await {
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), waiting)
-        .await
-        .expect("the condition did not come true in ten seconds");
+    if tokio::time::timeout(patience, waiting).await.is_err() {
+        panic!("the condition did not come true within {patience:?}");
+    }
 }
 
 /// An outbox that remembers what was appended and what was committed.

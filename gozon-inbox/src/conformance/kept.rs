@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::subject::Subject;
 use gozon_core::Envelope;
-use gozon_sqlx::Db;
 
 use super::bench::{Bench, CONSUMER, eventually};
 use super::handlers::{Act, Scripted, envelope};
@@ -19,8 +19,8 @@ fn retry() -> Act {
     Act::Fail(HandleError::retry("not yet"))
 }
 
-pub async fn a_retry_waits_for_its_time_and_then_runs<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn a_retry_waits_for_its_time_and_then_runs<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let mut message = envelope("probe");
     message.subject = Some("what was sent".into());
     let handler = Arc::new(Scripted::<D>::default().on(message.id, 1, retry()));
@@ -45,8 +45,8 @@ async fn is<D: Probe>(bench: &Bench<D>, message: &Envelope, state: State) -> boo
     bench.mark(message).await.map(|mark| mark.state) == Some(state)
 }
 
-pub async fn attempts_survive_a_rolled_back_handler<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn attempts_survive_a_rolled_back_handler<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let message = envelope("probe");
     let running = bench.start(Arc::new(Scripted::<D>::default().on(
         message.id,
@@ -67,8 +67,8 @@ pub async fn attempts_survive_a_rolled_back_handler<D: Probe>(db: Db<D>) {
     running.stop().await;
 }
 
-pub async fn a_message_is_dead_after_the_last_attempt<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn a_message_is_dead_after_the_last_attempt<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let message = envelope("probe");
     let handler = Arc::new(Scripted::<D>::default().on(message.id, 99, retry()));
     let running = bench.start(Arc::clone(&handler) as _);
@@ -83,7 +83,7 @@ pub async fn a_message_is_dead_after_the_last_attempt<D: Probe>(db: Db<D>) {
     .await;
 
     assert_eq!(handler.calls().len(), 3);
-    let letters = bench.inbox.dead_letters(CONSUMER, 10).await.unwrap();
+    let letters = bench.inbox.dead_letters(CONSUMER, None, 10).await.unwrap();
     assert_eq!(letters.len(), 1);
     assert_eq!((letters[0].attempts, letters[0].malformed), (3, false));
     assert_eq!(letters[0].reason, "not yet");
@@ -92,8 +92,8 @@ pub async fn a_message_is_dead_after_the_last_attempt<D: Probe>(db: Db<D>) {
     running.stop().await;
 }
 
-pub async fn a_rejected_message_is_dead_at_once<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn a_rejected_message_is_dead_at_once<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let message = envelope("probe");
     let act = Act::Fail(HandleError::reject("unknown\0 version"));
     let handler = Arc::new(Scripted::<D>::default().on(message.id, 9, act));
@@ -102,14 +102,14 @@ pub async fn a_rejected_message_is_dead_at_once<D: Probe>(db: Db<D>) {
     running.feed.deliver(std::slice::from_ref(&message)).await;
     running.acked(1).await;
 
-    let letters = bench.inbox.dead_letters(CONSUMER, 10).await.unwrap();
+    let letters = bench.inbox.dead_letters(CONSUMER, None, 10).await.unwrap();
     assert_eq!(letters[0].reason, "unknown version");
     assert_eq!(handler.calls().len(), 1);
     running.stop().await;
 }
 
-pub async fn instances_share_what_is_due<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn instances_share_what_is_due<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let store = bench.store();
     for _ in 0..2 {
         put_aside(store.as_ref(), &envelope("probe")).await;
@@ -129,8 +129,8 @@ pub async fn instances_share_what_is_due<D: Probe>(db: Db<D>) {
     assert_eq!((one.attempts, two.attempts, third), (2, 2, None));
 }
 
-pub async fn a_late_claimer_changes_nothing<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn a_late_claimer_changes_nothing<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let store = bench.store();
     let message = envelope("probe");
     put_aside(store.as_ref(), &message).await;
@@ -142,7 +142,8 @@ pub async fn a_late_claimer_changes_nothing<D: Probe>(db: Db<D>) {
     assert_eq!((late.attempts, next.attempts), (2, 3));
 
     let mut tx = bench.db.begin().await.unwrap();
-    let finished = D::marks()
+    let finished = bench
+        .marks()
         .finish(&mut tx, CONSUMER, late.id, late.attempts)
         .await;
     assert!(!finished.unwrap());
@@ -153,8 +154,8 @@ pub async fn a_late_claimer_changes_nothing<D: Probe>(db: Db<D>) {
     assert!(is(&bench, &message, State::Retry).await);
 }
 
-pub async fn a_kept_message_that_cannot_be_read_is_dead<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn a_kept_message_that_cannot_be_read_is_dead<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let message = envelope("probe");
     put_aside(bench.store().as_ref(), &message).await;
     D::spoil(&bench.db, message.id).await;
@@ -163,7 +164,7 @@ pub async fn a_kept_message_that_cannot_be_read_is_dead<D: Probe>(db: Db<D>) {
     let running = bench.start(Arc::new(Scripted::<D>::default()));
     eventually(async || is(&bench, &message, State::Dead).await).await;
 
-    let letters = bench.inbox.dead_letters(CONSUMER, 10).await.unwrap();
+    let letters = bench.inbox.dead_letters(CONSUMER, None, 10).await.unwrap();
     assert!(letters[0].malformed);
     assert_eq!(letters[0].attributes, "no json");
     running.stop().await;

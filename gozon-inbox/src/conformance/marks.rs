@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::subject::Subject;
 use gozon_core::{Envelope, ErrorClass, MessageId};
-use gozon_sqlx::Db;
 
 use super::bench::{Bench, CONSUMER, eventually};
 use super::feed::Feed;
@@ -13,8 +13,8 @@ use super::probe::{Mark, Probe};
 use crate::handler::HandleError;
 use crate::store::State;
 
-pub async fn mark_and_effect_commit_together<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn mark_and_effect_commit_together<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let (good, bad) = (envelope("probe"), envelope("probe"));
     let act = Act::Fail(HandleError::reject("no"));
     let handler = Arc::new(Scripted::<D>::default().on(bad.id, 9, act));
@@ -30,8 +30,8 @@ pub async fn mark_and_effect_commit_together<D: Probe>(db: Db<D>) {
     running.stop().await;
 }
 
-pub async fn a_repeat_has_no_effect<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn a_repeat_has_no_effect<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let (first, second) = (envelope("probe"), envelope("probe"));
     let running = bench.start(Arc::new(Scripted::<D>::default()));
 
@@ -47,8 +47,8 @@ pub async fn a_repeat_has_no_effect<D: Probe>(db: Db<D>) {
     running.stop().await;
 }
 
-pub async fn consumers_with_different_names_are_independent<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn consumers_with_different_names_are_independent<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let message = envelope("probe");
     let one = bench.start_as("one", Arc::new(Scripted::<D>::default()), Feed::default());
     let two = bench.start_as("two", Arc::new(Scripted::<D>::default()), Feed::default());
@@ -63,8 +63,8 @@ pub async fn consumers_with_different_names_are_independent<D: Probe>(db: Db<D>)
     two.stop().await;
 }
 
-pub async fn batches_in_opposite_orders_do_not_deadlock<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn batches_in_opposite_orders_do_not_deadlock<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     for _ in 0..20 {
         let ids: Vec<MessageId> = (0..300).map(|_| MessageId::generate()).collect();
         let reversed: Vec<MessageId> = ids.iter().rev().copied().collect();
@@ -76,25 +76,23 @@ pub async fn batches_in_opposite_orders_do_not_deadlock<D: Probe>(db: Db<D>) {
 }
 
 async fn mark_all<D: Probe>(bench: &Bench<D>, ids: Vec<MessageId>) -> usize {
-    let db = bench.db.clone();
+    let (db, marks) = (bench.db.clone(), bench.marks());
     let marking = tokio::spawn(async move {
         let mut tx = db.begin().await.unwrap();
-        let new = D::marks()
-            .insert_done(&mut tx, CONSUMER, &ids)
-            .await
-            .unwrap();
+        let new = marks.insert_done(&mut tx, CONSUMER, &ids).await.unwrap();
         tx.commit().await.unwrap();
         new.len()
     });
     marking.await.expect("no deadlock")
 }
 
-pub async fn a_mark_in_flight_is_waited_for<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn a_mark_in_flight_is_waited_for<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     for commits in [true, false] {
         let ids = vec![MessageId::generate()];
         let mut first = bench.db.begin().await.unwrap();
-        let new = D::marks()
+        let new = bench
+            .marks()
             .insert_done(&mut first, CONSUMER, &ids)
             .await
             .unwrap();
@@ -114,8 +112,8 @@ pub async fn a_mark_in_flight_is_waited_for<D: Probe>(db: Db<D>) {
     }
 }
 
-pub async fn only_old_marks_are_deleted<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn only_old_marks_are_deleted<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let (old, kept, young) = (envelope("probe"), envelope("probe"), envelope("probe"));
     let act = Act::Fail(HandleError::by_class(ErrorClass::Reject, "no"));
     let running = bench.start(Arc::new(Scripted::<D>::default().on(kept.id, 9, act)));

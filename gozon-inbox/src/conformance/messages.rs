@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::subject::Subject;
 use async_trait::async_trait;
 use gozon_core::trace::TraceContext;
 use gozon_core::{Envelope, Incoming, Malformed, MessageId, NewMessage};
-use gozon_sqlx::Db;
 use tokio::sync::Semaphore;
 
 use super::bench::{Bench, CONSUMER, eventually};
@@ -14,8 +14,8 @@ use super::probe::Probe;
 use crate::handler::{Each, HandleError, Handler};
 use crate::store::{InboxStats, State};
 
-pub async fn poison_does_not_stop_its_neighbours<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn poison_does_not_stop_its_neighbours<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let batch: Vec<Envelope> = (0..5).map(|_| envelope("probe")).collect();
     let (rejected, bug, later) = (&batch[1], &batch[2], &batch[3]);
     let handler = Scripted::<D>::default()
@@ -33,13 +33,13 @@ pub async fn poison_does_not_stop_its_neighbours<D: Probe>(db: Db<D>) {
         bench.inbox.stats().await.unwrap(),
         InboxStats { retry, dead }
     );
-    let letters = bench.inbox.dead_letters(CONSUMER, 10).await.unwrap();
+    let letters = bench.inbox.dead_letters(CONSUMER, None, 10).await.unwrap();
     assert!(letters.iter().all(|letter| letter.reason == "poison"));
     running.stop().await;
 }
 
-pub async fn a_panicking_handler_loses_only_its_message<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn a_panicking_handler_loses_only_its_message<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let batch: Vec<Envelope> = (0..3).map(|_| envelope("probe")).collect();
     let handler = Scripted::<D>::default().on(batch[1].id, 9, Act::Panic);
     let running = bench.start(Arc::new(handler));
@@ -52,8 +52,8 @@ pub async fn a_panicking_handler_loses_only_its_message<D: Probe>(db: Db<D>) {
     running.stop().await;
 }
 
-pub async fn messages_are_sent_only_if_the_effect_commits<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn messages_are_sent_only_if_the_effect_commits<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let (good, bad) = (envelope("probe"), envelope("probe"));
     let act = Act::Fail(HandleError::reject("no"));
     let running = bench.start(Arc::new(Scripted::<D>::default().on(bad.id, 9, act)));
@@ -72,8 +72,8 @@ pub async fn messages_are_sent_only_if_the_effect_commits<D: Probe>(db: Db<D>) {
     running.stop().await;
 }
 
-pub async fn conflicts_repeat_the_work_and_count_nothing<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn conflicts_repeat_the_work_and_count_nothing<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let batch = [envelope("probe"), envelope("probe")];
     let conflict = Act::Fail(HandleError::from(sqlx::Error::PoolTimedOut));
     let handler = Arc::new(Scripted::<D>::default().on(batch[0].id, 4, conflict));
@@ -88,8 +88,8 @@ pub async fn conflicts_repeat_the_work_and_count_nothing<D: Probe>(db: Db<D>) {
     running.stop().await;
 }
 
-pub async fn a_conflict_without_end_does_not_stop_the_consumer<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn a_conflict_without_end_does_not_stop_the_consumer<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let batch = [envelope("probe"), envelope("probe")];
     let conflict = Act::Fail(HandleError::from(sqlx::Error::PoolTimedOut));
     let handler = Scripted::<D>::default().on(batch[0].id, 1_000, conflict);
@@ -103,8 +103,8 @@ pub async fn a_conflict_without_end_does_not_stop_the_consumer<D: Probe>(db: Db<
     running.stop().await;
 }
 
-pub async fn the_trace_goes_on<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn the_trace_goes_on<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let trace = TraceContext::root();
     let mut traced = envelope("probe");
     traced.traceparent = Some(trace.traceparent().to_owned());
@@ -153,8 +153,8 @@ impl<Tx: Send> Handler<Tx> for Sees {
     }
 }
 
-pub async fn shutdown_finishes_the_batch_in_hand<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn shutdown_finishes_the_batch_in_hand<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let (message, late) = (envelope("probe"), envelope("probe"));
     let gate = Arc::new(Semaphore::new(0));
     let act = Act::Wait(Arc::clone(&gate));
@@ -173,8 +173,8 @@ pub async fn shutdown_finishes_the_batch_in_hand<D: Probe>(db: Db<D>) {
     assert!(bench.has_effects(&[&message]).await);
 }
 
-pub async fn what_is_no_message_is_kept<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn what_is_no_message_is_kept<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let malformed = Malformed {
         id: MessageId::generate(),
         reason: "no type\0".into(),
@@ -192,7 +192,7 @@ pub async fn what_is_no_message_is_kept<D: Probe>(db: Db<D>) {
     }
     running.acked(2).await;
 
-    let letters = bench.inbox.dead_letters(CONSUMER, 10).await.unwrap();
+    let letters = bench.inbox.dead_letters(CONSUMER, None, 10).await.unwrap();
     let [letter] = letters.as_slice() else {
         panic!("one dead letter, found {letters:?}")
     };

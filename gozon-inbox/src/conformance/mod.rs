@@ -14,24 +14,33 @@ mod bench;
 mod feed;
 mod handlers;
 mod probe;
+mod subject;
 
+pub mod dead;
 pub mod kept;
 pub mod marks;
 pub mod messages;
 pub mod redelivered;
 pub mod requests;
 
-pub use bench::{Bench, Recorder, Running, eventually};
+pub use bench::{Bench, Recorder, Running, eventually, with_patience};
 pub use feed::Feed;
 pub use handlers::{Act, Scripted, envelope};
 pub use probe::{Mark, Probe};
+pub use subject::{Engine, Job, Ours, Subject};
 
-/// One test per rule. `$open` is an expression that gives, awaited, a pair of
-/// an empty `Db` and something that must live as long as the test.
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use gozon_sqlx::Database;
+
+/// The rules, handed to another macro: `rules!(next!(what comes first))`.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! inbox_conformance {
-    ($open:expr) => {
-        $crate::inbox_conformance! { @rules $open;
+macro_rules! inbox_rules {
+    ($next:ident!($($first:tt)*)) => {
+        $crate::$next! { $($first)*;
             marks: mark_and_effect_commit_together,
             marks: a_repeat_has_no_effect,
             marks: consumers_with_different_names_are_independent,
@@ -58,6 +67,14 @@ macro_rules! inbox_conformance {
             redelivered: a_message_that_ends_every_attempt_is_dead,
             redelivered: a_message_is_tried_by_one_consumer_at_a_time,
             redelivered: what_is_done_is_only_acknowledged,
+            dead: dead_letters_come_in_pages,
+            dead: a_replayed_message_runs_with_its_full_budget,
+            dead: a_replayed_message_that_dies_again_can_be_replayed_again,
+            dead: a_discarded_message_is_recorded_and_never_runs,
+            dead: what_is_no_message_can_only_be_discarded,
+            dead: only_a_dead_letter_can_be_decided_about,
+            dead: a_letter_is_decided_about_once,
+            dead: each_consumer_decides_about_its_own,
             requests: a_repeat_gets_the_first_answer,
             requests: another_request_under_the_same_key_is_refused,
             requests: a_concurrent_repeat_waits_for_the_first,
@@ -68,14 +85,81 @@ macro_rules! inbox_conformance {
             requests: only_success_is_stored,
         }
     };
-    (@rules $open:expr; $($module:ident: $rule:ident),* $(,)?) => {
+}
+
+/// One test per rule. `$open` is an expression that gives, awaited, a pair of
+/// an empty `Db` and something that must live as long as the test.
+#[macro_export]
+macro_rules! inbox_conformance {
+    ($open:expr) => {
+        $crate::inbox_rules!(inbox_tests!($open));
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! inbox_tests {
+    ($open:expr; $($module:ident: $rule:ident),* $(,)?) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $rule() {
                 let (db, _alive) = $open.await;
-                $crate::conformance::$module::$rule(db.clone()).await;
+                let subject = $crate::conformance::Subject::new(db.clone());
+                $crate::conformance::$module::$rule(subject).await;
                 db.close().await;
             }
         )*
     };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! inbox_table {
+    ($database:ty; $($module:ident: $rule:ident),* $(,)?) => {
+        vec![$(Rule {
+            name: stringify!($rule),
+            run: |subject| Box::pin($module::$rule::<$database>(subject)),
+        }),*]
+    };
+}
+
+/// One rule of the suite.
+pub struct Rule<D: Database> {
+    /// The rule, as the name of its function.
+    pub name: &'static str,
+    run: fn(Subject<D>) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl<D: Database> std::fmt::Debug for Rule<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Rule").field(&self.name).finish()
+    }
+}
+
+/// All rules.
+pub fn rules<D: Probe>() -> Vec<Rule<D>> {
+    crate::inbox_rules!(inbox_table!(D))
+}
+
+/// Tries one rule by its name.
+///
+/// # Errors
+/// How it was broken; also when there is no rule of this name.
+pub async fn check<D: Probe>(
+    subject: Subject<D>,
+    name: &str,
+    patience: Duration,
+) -> Result<(), String> {
+    let Some(rule) = rules().into_iter().find(|rule| rule.name == name) else {
+        return Err(format!("there is no rule {name}"));
+    };
+    // A task of its own, because a broken rule is a panic.
+    let trial = tokio::spawn(with_patience(patience, (rule.run)(subject)));
+    let Err(lost) = trial.await else {
+        return Ok(());
+    };
+    let panic = lost.into_panic();
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    Err(text.unwrap_or("a panic without words").to_owned())
 }

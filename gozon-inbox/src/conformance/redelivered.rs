@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::subject::Subject;
 use gozon_core::{Envelope, MessageId};
-use gozon_sqlx::Db;
 
 use super::bench::{Bench, CONSUMER, eventually};
 use super::feed::Feed;
@@ -12,8 +12,8 @@ use super::handlers::{Act, Scripted, envelope};
 use super::probe::{Mark, Probe};
 use crate::store::State;
 
-pub async fn company_is_noted_and_not_counted<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn company_is_noted_and_not_counted<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let batch: Vec<Envelope> = (0..4).map(|_| envelope("probe")).collect();
     let ids: Vec<MessageId> = batch.iter().map(|message| message.id).collect();
     let handler = Arc::new(Scripted::<D>::default());
@@ -28,8 +28,8 @@ pub async fn company_is_noted_and_not_counted<D: Probe>(db: Db<D>) {
     running.stop().await;
 }
 
-pub async fn after_a_crash_each_message_runs_alone<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn after_a_crash_each_message_runs_alone<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let batch: Vec<Envelope> = (0..3).map(|_| envelope("probe")).collect();
     let ids: Vec<MessageId> = batch.iter().map(|message| message.id).collect();
     // Someone noted them and did not live to say more.
@@ -55,8 +55,8 @@ pub async fn after_a_crash_each_message_runs_alone<D: Probe>(db: Db<D>) {
     running.stop().await;
 }
 
-pub async fn a_message_that_ends_every_attempt_is_dead<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn a_message_that_ends_every_attempt_is_dead<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let (killer, other) = (envelope("probe"), envelope("probe"));
     // The bench allows three attempts; each was committed, none had an outcome.
     for attempts in 1..=3 {
@@ -73,13 +73,13 @@ pub async fn a_message_that_ends_every_attempt_is_dead<D: Probe>(db: Db<D>) {
     running.acked(2).await;
 
     assert_eq!(handler.calls(), [[other.id]], "it is not run once more");
-    let letters = bench.inbox.dead_letters(CONSUMER, 10).await.unwrap();
+    let letters = bench.inbox.dead_letters(CONSUMER, None, 10).await.unwrap();
     assert!(letters[0].reason.contains("3 attempts"), "{letters:?}");
     running.stop().await;
 }
 
-pub async fn a_message_is_tried_by_one_consumer_at_a_time<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn a_message_is_tried_by_one_consumer_at_a_time<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let message = envelope("probe");
     let one_message = std::slice::from_ref(&message);
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
@@ -102,8 +102,8 @@ pub async fn a_message_is_tried_by_one_consumer_at_a_time<D: Probe>(db: Db<D>) {
     two.stop().await;
 }
 
-pub async fn what_is_done_is_only_acknowledged<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn what_is_done_is_only_acknowledged<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let batch: Vec<Envelope> = (0..3).map(|_| envelope("probe")).collect();
     let handler = Arc::new(Scripted::<D>::default());
     let running = bench.start(Arc::clone(&handler) as _);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::subject::Subject;
 use gozon_core::{ErrorClass, NewMessage};
-use gozon_sqlx::Db;
 
 use super::bench::Bench;
 use super::handlers::envelope;
@@ -57,8 +57,8 @@ async fn serve<D: Probe>(mut pending: PendingRequest<D>) {
     pending.finish(answer()).await.unwrap();
 }
 
-pub async fn a_repeat_gets_the_first_answer<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn a_repeat_gets_the_first_answer<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
 
     serve(fresh(&bench, key(1)).await).await;
 
@@ -68,8 +68,8 @@ pub async fn a_repeat_gets_the_first_answer<D: Probe>(db: Db<D>) {
     assert_eq!(bench.outbox.committed().len(), 1);
 }
 
-pub async fn another_request_under_the_same_key_is_refused<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn another_request_under_the_same_key_is_refused<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     serve(fresh(&bench, key(1)).await).await;
 
     let refused = begin(&bench, key(2)).await.unwrap_err();
@@ -79,8 +79,8 @@ pub async fn another_request_under_the_same_key_is_refused<D: Probe>(db: Db<D>) 
     assert_eq!(replayed(&bench, key(1)).await, answer());
 }
 
-pub async fn a_concurrent_repeat_waits_for_the_first<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn a_concurrent_repeat_waits_for_the_first<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let first = fresh(&bench, key(1)).await;
 
     let (repeat, ()) = tokio::join!(replayed(&bench, key(1)), serve(first));
@@ -89,8 +89,8 @@ pub async fn a_concurrent_repeat_waits_for_the_first<D: Probe>(db: Db<D>) {
     assert_eq!(D::effects(&bench.db).await, ["order"]);
 }
 
-pub async fn a_repeat_does_not_wait_for_ever<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn a_repeat_does_not_wait_for_ever<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let first = fresh(&bench, key(1)).await;
 
     // The bench's wait is 0.3 s; a database's own lock timeout is longer.
@@ -106,8 +106,8 @@ pub async fn a_repeat_does_not_wait_for_ever<D: Probe>(db: Db<D>) {
     assert_eq!(replayed(&bench, key(1)).await, answer());
 }
 
-pub async fn a_rollback_frees_the_key<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn a_rollback_frees_the_key<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
 
     let mut refused = fresh(&bench, key(1)).await;
     D::write(refused.unit().tx(), "refused").await.unwrap();
@@ -121,8 +121,8 @@ pub async fn a_rollback_frees_the_key<D: Probe>(db: Db<D>) {
     assert_eq!(replayed(&bench, key(3)).await, answer());
 }
 
-pub async fn an_expired_key_can_be_used_again<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn an_expired_key_can_be_used_again<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     serve(fresh(&bench, key(1)).await).await;
     D::age(&bench.db, Duration::from_secs(23 * 60 * 60)).await;
     assert_eq!(replayed(&bench, key(1)).await, answer());
@@ -136,8 +136,8 @@ pub async fn an_expired_key_can_be_used_again<D: Probe>(db: Db<D>) {
     assert_eq!(bench.inbox.prune().await.unwrap(), 1);
 }
 
-pub async fn keys_of_others_are_other_keys<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn keys_of_others_are_other_keys<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     serve(fresh(&bench, key(1)).await).await;
 
     let mut of_another_user = key(1);
@@ -151,8 +151,8 @@ pub async fn keys_of_others_are_other_keys<D: Probe>(db: Db<D>) {
     assert_eq!(D::effects(&bench.db).await, ["order"; 3]);
 }
 
-pub async fn only_success_is_stored<D: Probe>(db: Db<D>) {
-    let bench = Bench::new(db).await;
+pub async fn only_success_is_stored<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
     let mut pending = fresh(&bench, key(1)).await;
     D::write(pending.unit().tx(), "refused").await.unwrap();
 

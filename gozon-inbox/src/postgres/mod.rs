@@ -1,5 +1,6 @@
 //! The inbox on PostgreSQL 15 or later.
 
+mod dead;
 mod marks;
 #[cfg(feature = "conformance")]
 mod probe;
@@ -17,11 +18,18 @@ use crate::store::{InboxStore, Marks, RequestStore};
 impl InboxDatabase for Postgres {
     const MIGRATIONS: Migrations = Migrations {
         history_table: "gozon_inbox_migrations",
-        steps: &[Migration {
-            version: 1,
-            name: "inbox",
-            sql: include_str!("../../migrations/postgres/0001_inbox.sql"),
-        }],
+        steps: &[
+            Migration {
+                version: 1,
+                name: "inbox",
+                sql: include_str!("../../migrations/postgres/0001_inbox.sql"),
+            },
+            Migration {
+                version: 2,
+                name: "decisions",
+                sql: include_str!("../../migrations/postgres/0002_decisions.sql"),
+            },
+        ],
     };
 
     fn marks() -> Arc<dyn Marks<PgConnection>> {

@@ -5,13 +5,13 @@ use async_trait::async_trait;
 use gozon_core::{Malformed, MessageId};
 use gozon_sqlx::{Db, DbError, Postgres};
 use sqlx::Row;
-use sqlx::postgres::PgRow;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::dead::{DISCARD, REPLAY};
 use super::marks::{returned_ids, states};
 use crate::database::{attempts_from, micros};
-use crate::store::{DeadLetter, Due, InboxStats, InboxStore, Kept, Noted, State};
+use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionRecord, Ruling};
+use crate::store::{Due, InboxStats, InboxStore, Kept, Noted, State};
 
 const NOTE_TRYING: &str = include_str!("sql/note_trying.sql");
 const ATTEMPT: &str = include_str!("sql/attempt.sql");
@@ -19,13 +19,12 @@ const KEEP: &str = include_str!("sql/keep.sql");
 const KEEP_MALFORMED: &str = include_str!("sql/keep_malformed.sql");
 const CLAIM_DUE: &str = include_str!("sql/claim_due.sql");
 const STATS: &str = include_str!("sql/stats.sql");
-const DEAD_LETTERS: &str = include_str!("sql/dead_letters.sql");
 const PRUNE_MARKS: &str = include_str!("sql/prune_marks.sql");
 const PRUNE_REQUESTS: &str = include_str!("sql/prune_requests.sql");
 
 /// The inbox's own statements on PostgreSQL. Times are the server's.
 pub(super) struct PostgresStore {
-    db: Db<Postgres>,
+    pub(super) db: Db<Postgres>,
 }
 
 impl PostgresStore {
@@ -114,6 +113,7 @@ impl InboxStore for PostgresStore {
         Ok(Some(Due {
             id: MessageId(row.try_get("message_id")?),
             attempts: attempts_from(row.try_get::<i32, _>("attempts")?.into()),
+            forgiven: attempts_from(row.try_get::<i32, _>("forgiven")?.into()),
             attributes: row.try_get("attributes")?,
             data: row.try_get("data")?,
         }))
@@ -127,13 +127,40 @@ impl InboxStore for PostgresStore {
         })
     }
 
-    async fn dead_letters(&self, consumer: &str, limit: u32) -> Result<Vec<DeadLetter>, DbError> {
-        let rows = sqlx::query(DEAD_LETTERS)
-            .bind(consumer)
-            .bind(i64::from(limit))
-            .fetch_all(self.db.reader())
-            .await?;
-        Ok(rows.iter().map(dead_letter).collect::<Result<_, _>>()?)
+    async fn dead_letters(
+        &self,
+        consumer: &str,
+        after: Option<DeadPosition>,
+        limit: u32,
+    ) -> Result<Vec<DeadLetter>, DbError> {
+        self.read_dead_letters(consumer, after, limit).await
+    }
+
+    async fn replay(
+        &self,
+        consumer: &str,
+        id: MessageId,
+        decision: &Decision,
+    ) -> Result<Ruling, DbError> {
+        self.decide(REPLAY, consumer, id, decision).await
+    }
+
+    async fn discard(
+        &self,
+        consumer: &str,
+        id: MessageId,
+        decision: &Decision,
+    ) -> Result<Ruling, DbError> {
+        self.decide(DISCARD, consumer, id, decision).await
+    }
+
+    async fn decisions(
+        &self,
+        consumer: &str,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<DecisionRecord>, DbError> {
+        self.read_decisions(consumer, before, limit).await
     }
 
     async fn prune_marks(&self, older: Duration, bite: u32) -> Result<u64, DbError> {
@@ -143,18 +170,4 @@ impl InboxStore for PostgresStore {
     async fn prune_requests(&self, older: Duration, bite: u32) -> Result<u64, DbError> {
         self.prune(PRUNE_REQUESTS, older, bite).await
     }
-}
-
-fn dead_letter(row: &PgRow) -> Result<DeadLetter, sqlx::Error> {
-    Ok(DeadLetter {
-        consumer: row.try_get("consumer")?,
-        id: MessageId(row.try_get("message_id")?),
-        attempts: attempts_from(row.try_get::<i32, _>("attempts")?.into()),
-        malformed: row.try_get("malformed")?,
-        received_at: row.try_get::<OffsetDateTime, _>("received_at")?,
-        died_at: row.try_get::<OffsetDateTime, _>("died_at")?,
-        reason: row.try_get("reason")?,
-        attributes: row.try_get("attributes")?,
-        data: row.try_get("data")?,
-    })
 }

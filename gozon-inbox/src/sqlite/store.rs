@@ -7,14 +7,14 @@ use gozon_core::{Malformed, MessageId};
 use gozon_sqlx::{Db, DbError, Sqlite};
 use serde_json::json;
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::dead::{DISCARD, REPLAY};
 use super::marks::{returned_ids, states};
 use super::now_micros;
 use crate::database::{attempts_from, micros};
-use crate::store::{DeadLetter, Due, InboxStats, InboxStore, Kept, Noted, State};
+use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionRecord, Ruling};
+use crate::store::{Due, InboxStats, InboxStore, Kept, Noted, State};
 
 const NOTE_TRYING: &str = include_str!("sql/note_trying.sql");
 const ATTEMPT: &str = include_str!("sql/attempt.sql");
@@ -23,13 +23,12 @@ const KEEP_MALFORMED: &str = include_str!("sql/keep_malformed.sql");
 const IS_DUE: &str = include_str!("sql/is_due.sql");
 const CLAIM_DUE: &str = include_str!("sql/claim_due.sql");
 const STATS: &str = include_str!("sql/stats.sql");
-const DEAD_LETTERS: &str = include_str!("sql/dead_letters.sql");
 const PRUNE_MARKS: &str = include_str!("sql/prune_marks.sql");
 const PRUNE_REQUESTS: &str = include_str!("sql/prune_requests.sql");
 
 /// The inbox's own statements on SQLite. Times are the process's.
 pub(super) struct SqliteStore {
-    db: Db<Sqlite>,
+    pub(super) db: Db<Sqlite>,
 }
 
 impl SqliteStore {
@@ -135,6 +134,7 @@ impl InboxStore for SqliteStore {
         Ok(Some(Due {
             id: MessageId(row.try_get("message_id")?),
             attempts: attempts_from(row.try_get("attempts")?),
+            forgiven: attempts_from(row.try_get("forgiven")?),
             attributes: row.try_get("attributes")?,
             data: row.try_get("data")?,
         }))
@@ -148,13 +148,40 @@ impl InboxStore for SqliteStore {
         })
     }
 
-    async fn dead_letters(&self, consumer: &str, limit: u32) -> Result<Vec<DeadLetter>, DbError> {
-        let rows = sqlx::query(DEAD_LETTERS)
-            .bind(consumer)
-            .bind(i64::from(limit))
-            .fetch_all(self.db.reader())
-            .await?;
-        Ok(rows.iter().map(dead_letter).collect::<Result<_, _>>()?)
+    async fn dead_letters(
+        &self,
+        consumer: &str,
+        after: Option<DeadPosition>,
+        limit: u32,
+    ) -> Result<Vec<DeadLetter>, DbError> {
+        self.read_dead_letters(consumer, after, limit).await
+    }
+
+    async fn replay(
+        &self,
+        consumer: &str,
+        id: MessageId,
+        decision: &Decision,
+    ) -> Result<Ruling, DbError> {
+        self.decide(&REPLAY, consumer, id, decision).await
+    }
+
+    async fn discard(
+        &self,
+        consumer: &str,
+        id: MessageId,
+        decision: &Decision,
+    ) -> Result<Ruling, DbError> {
+        self.decide(&DISCARD, consumer, id, decision).await
+    }
+
+    async fn decisions(
+        &self,
+        consumer: &str,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<DecisionRecord>, DbError> {
+        self.read_decisions(consumer, before, limit).await
     }
 
     async fn prune_marks(&self, older: Duration, bite: u32) -> Result<u64, DbError> {
@@ -164,25 +191,6 @@ impl InboxStore for SqliteStore {
     async fn prune_requests(&self, older: Duration, bite: u32) -> Result<u64, DbError> {
         self.prune(PRUNE_REQUESTS, older, bite).await
     }
-}
-
-fn dead_letter(row: &SqliteRow) -> Result<DeadLetter, sqlx::Error> {
-    Ok(DeadLetter {
-        consumer: row.try_get("consumer")?,
-        id: MessageId(row.try_get("message_id")?),
-        attempts: attempts_from(row.try_get("attempts")?),
-        malformed: row.try_get("malformed")?,
-        received_at: time_from(row.try_get("received_at")?)?,
-        died_at: time_from(row.try_get("died_at")?)?,
-        reason: row.try_get("reason")?,
-        attributes: row.try_get("attributes")?,
-        data: row.try_get("data")?,
-    })
-}
-
-fn time_from(micros: i64) -> Result<OffsetDateTime, sqlx::Error> {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
-        .map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
 fn hex(data: &[u8]) -> String {
