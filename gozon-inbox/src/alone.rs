@@ -13,6 +13,7 @@ use crate::backoff::{Backoff, pause};
 use crate::consumer::{ConsumerError, Engine, Stop};
 use crate::database::InboxDatabase;
 use crate::handler::HandleError;
+use crate::line::Line;
 use crate::metrics::{self, Outcome};
 use crate::store::Kept;
 
@@ -90,7 +91,8 @@ impl<D: InboxDatabase> Engine<D> {
     ) -> Result<Outcome, Stop> {
         let again = error.class() == ErrorClass::Retry && tried < self.config.max_attempts;
         let retry_in = again.then(|| self.retry_pause(tried));
-        let kept = kept(message, attempts, retry_in, &error.to_string());
+        let line = self.line_of(message);
+        let kept = kept(message, line, attempts, retry_in, &error.to_string());
         let keeping = || self.store.keep(&self.consumer, &kept);
         if !self.hold(stop, keeping).await? {
             return Ok(Outcome::Duplicate);
@@ -122,7 +124,7 @@ impl<D: InboxDatabase> Engine<D> {
                 consumer, message.id = %id, message.type = kind, attempts, reason,
                 "a message will be tried again"
             ),
-            Outcome::Done | Outcome::Duplicate => {}
+            Outcome::Done | Outcome::Duplicate | Outcome::Held => {}
         }
     }
 
@@ -153,6 +155,7 @@ impl<D: InboxDatabase> Engine<D> {
             return Err(Stop::Failed(ConsumerError::Store(error)));
         }
         metrics::count(metrics::REPEATS, &self.consumer);
+        backoff.pausing(&self.health);
         tracing::warn!(consumer = self.consumer, %error, "the database is away; messages are held");
         wait(backoff, stop).await
     }
@@ -178,17 +181,33 @@ async fn wait(backoff: &mut Backoff, stop: &CancellationToken) -> Result<(), Sto
     }
 }
 
-fn kept(message: &Envelope, attempts: u32, retry_in: Option<Duration>, reason: &str) -> Kept {
-    let attributes = message.attributes_json();
+fn kept(
+    message: &Envelope,
+    line: Option<Line>,
+    attempts: u32,
+    retry_in: Option<Duration>,
+    reason: &str,
+) -> Kept {
+    let (attributes, malformed) = written(message);
     Kept {
         id: message.id,
         attempts,
         // What cannot be written down cannot be read again.
-        retry_in: retry_in.filter(|_| attributes.is_ok()),
-        malformed: attributes.is_err(),
-        attributes: attributes.unwrap_or_else(|_| format!(r#"{{"id":"{}"}}"#, message.id)),
+        retry_in: retry_in.filter(|_| !malformed),
+        malformed,
+        attributes,
         reason: storable(reason),
         data: message.data.clone(),
+        line,
+    }
+}
+
+/// A message's attributes as text; its id alone, and true, if they cannot be
+/// written.
+pub(crate) fn written(message: &Envelope) -> (String, bool) {
+    match message.attributes_json() {
+        Ok(attributes) => (attributes, false),
+        Err(_) => (format!(r#"{{"id":"{}"}}"#, message.id), true),
     }
 }
 

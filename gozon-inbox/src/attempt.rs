@@ -40,11 +40,12 @@ impl From<DbError> for AttemptError {
 
 impl<D: InboxDatabase> Engine<D> {
     /// Marks the messages as done and handles those that are new. Answers with
-    /// the state of the others, whose marks existed.
+    /// the state of the others, whose marks existed. `None`: nothing was done,
+    /// because order matters and one of them has to run alone.
     pub(crate) async fn attempt_fresh(
         &self,
         messages: &[Envelope],
-    ) -> Result<HashMap<MessageId, State>, AttemptError> {
+    ) -> Result<Option<HashMap<MessageId, State>>, AttemptError> {
         let ids = ids_of(messages);
         let mut unit = self.begin().await?;
         let new = self
@@ -53,7 +54,7 @@ impl<D: InboxDatabase> Engine<D> {
             .await?;
         if new.len() == messages.len() {
             self.perform(unit, messages).await?;
-            return Ok(HashMap::new());
+            return Ok(Some(HashMap::new()));
         }
         // The next statement sees what the insert has waited for.
         let others: Vec<MessageId> = ids.into_iter().filter(|id| !new.contains(id)).collect();
@@ -61,9 +62,13 @@ impl<D: InboxDatabase> Engine<D> {
             .marks
             .states(unit.tx(), &self.consumer, &others)
             .await?;
+        if self.ordered && known.values().any(|state| *state == State::Trying) {
+            give_up(unit).await;
+            return Ok(None);
+        }
         self.perform(unit, &chosen(messages, |id| new.contains(&id)))
             .await?;
-        Ok(known)
+        Ok(Some(known))
     }
 
     /// Handles, in company, messages that were noted as `trying`. Those which
@@ -152,7 +157,7 @@ impl<D: InboxDatabase> Engine<D> {
             }
             _ => None,
         };
-        let handling = contained(self.handler.handle(tx, messages, out));
+        let handling = contained(async { self.handler.handle(tx, messages, out).await });
         let handling = tokio::time::timeout(limit, handling).instrument(span);
         let result = match trace {
             Some(trace) => trace::scope(trace, handling).await,
@@ -185,12 +190,20 @@ async fn give_up<D: InboxDatabase>(unit: UnitOfWork<D>) {
 async fn contained(
     handling: impl Future<Output = Result<(), HandleError>>,
 ) -> Result<(), HandleError> {
-    let mut handling = pin!(handling);
-    poll_fn(|context| {
-        // The handler is not polled again and its transaction rolls back, so
-        // nobody sees what the panic left half done.
-        catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(context)))
-            .unwrap_or_else(|_| Poll::Ready(Err(HandleError::bug("the handler panicked"))))
-    })
+    // The handler is not polled again and its transaction rolls back, so nobody
+    // sees what the panic left half done.
+    let handled = caught(handling).await;
+    handled.unwrap_or_else(|| Err(HandleError::bug("the handler panicked")))
+}
+
+/// What `work` answers; `None` if it panicked.
+pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(
+        |context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+            Ok(polled) => polled.map(Some),
+            Err(_) => Poll::Ready(None),
+        },
+    )
     .await
 }

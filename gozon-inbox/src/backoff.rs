@@ -3,12 +3,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::health::{ConsumerHealth, Counted};
+
 /// The pause before try number `failures + 1`: doubles from `initial` up to
 /// `max`; one half is fixed and one half is random, so that many who failed
 /// together do not come back together.
 pub(crate) fn pause(failures: u32, initial: Duration, max: Duration) -> Duration {
-    let doublings = failures.saturating_sub(1).min(20);
-    let full = initial.saturating_mul(1 << doublings).min(max);
+    let full = longest_pause(failures, initial, max);
     let [a, b, c, d, ..] = *Uuid::new_v4().as_bytes();
     let random = u128::from(u32::from_le_bytes([a, b, c, d]));
     let half = full.as_micros() / 2;
@@ -16,16 +17,32 @@ pub(crate) fn pause(failures: u32, initial: Duration, max: Duration) -> Duration
     Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)).max(Duration::from_micros(1))
 }
 
+/// A [`pause`] whose random half is whole.
+pub(crate) fn longest_pause(failures: u32, initial: Duration, max: Duration) -> Duration {
+    let doublings = failures.saturating_sub(1).min(20);
+    initial.saturating_mul(1 << doublings).min(max)
+}
+
 /// Growing pauses while something is away.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     failures: u32,
     max: Duration,
+    pausing: Option<Counted>,
 }
 
 impl Backoff {
     pub(crate) fn up_to(max: Duration) -> Self {
-        Self { failures: 0, max }
+        Self {
+            failures: 0,
+            max,
+            pausing: None,
+        }
+    }
+
+    /// From now on, for as long as this lives, the worker counts as paused.
+    pub(crate) fn pausing(&mut self, health: &ConsumerHealth) {
+        self.pausing.get_or_insert_with(|| health.pausing());
     }
 
     /// Waits for the next pause; false if `stop` was called meanwhile.

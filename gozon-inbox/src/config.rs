@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use gozon_core::ErrorClass;
 
+use crate::backoff::longest_pause;
+
 /// How an inbox works. Every field has a limit and a unit; the defaults suit a
 /// service that handles small messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +41,9 @@ pub struct InboxConfig {
     /// More than one gives up the order in which messages arrived. Default 1.
     pub concurrency: usize,
     /// How long a mark is kept after its message was handled: a repeat that
-    /// comes later has an effect again. Never shorter than the longest replay.
+    /// comes later has an effect again. Never shorter than
+    /// [`InboxConfig::retry_horizon`], and longer than whoever publishes may
+    /// repeat a message (an outbox can replay one that was dead for days).
     /// 1 min–10 years. Default 30 days.
     pub retention: Duration,
     /// How often to delete what is older than `retention`, and expired
@@ -80,6 +84,19 @@ impl Default for InboxConfig {
 const DAY: u64 = 24 * 60 * 60;
 
 impl InboxConfig {
+    /// How long a message may be on its way from its first attempt to its last:
+    /// every pause between two attempts, and every attempt with its lease.
+    ///
+    /// The least that [`InboxConfig::retention`] may be: who repeats a message is
+    /// taken to be as patient as we are.
+    pub fn retry_horizon(&self) -> Duration {
+        let pauses = 1..self.max_attempts;
+        let waiting = pauses.fold(Duration::ZERO, |sum, failures| {
+            sum.saturating_add(longest_pause(failures, self.retry_initial, self.retry_max))
+        });
+        waiting.saturating_add(self.claim_lease.saturating_mul(self.max_attempts))
+    }
+
     /// Checks every field and the fields against each other.
     ///
     /// # Errors
@@ -101,6 +118,17 @@ impl InboxConfig {
         between("outage_backoff", self.outage_backoff, millis(1), secs(60))?;
         between("concurrency", self.concurrency, 1, 32)?;
         between("retention", self.retention, secs(60), secs(3_650 * DAY))?;
+        let horizon = self.retry_horizon();
+        if self.retention < horizon {
+            return Err(ConfigError {
+                field: "retention",
+                problem: format!(
+                    "{:?} is shorter than a message may wait for its last attempt, {horizon:?}: \
+                     raise it, or lower max_attempts or retry_max",
+                    self.retention
+                ),
+            });
+        }
         between("prune_interval", self.prune_interval, secs(1), secs(DAY))?;
         between("prune_bite", self.prune_bite, 1, 100_000)?;
         let longest = secs(365 * DAY);
@@ -158,6 +186,31 @@ mod tests {
         };
 
         assert_eq!(config.validate().unwrap_err().field, "claim_lease");
+    }
+
+    #[test]
+    fn marks_that_go_before_the_last_attempt_are_refused() {
+        let hours = |hours: u64| Duration::from_secs(hours * 3_600);
+        let config = InboxConfig {
+            max_attempts: 4,
+            retry_initial: hours(1),
+            retry_max: hours(2),
+            claim_lease: hours(1),
+            // One, two and two hours between the attempts, four of an hour each.
+            retention: hours(9),
+            ..InboxConfig::default()
+        };
+        assert_eq!(config.retry_horizon(), hours(9));
+        assert_eq!(config.validate(), Ok(()));
+
+        let short = InboxConfig {
+            retention: hours(9) - Duration::from_secs(1),
+            ..config
+        };
+
+        let error = short.validate().unwrap_err();
+        assert_eq!(error.field, "retention");
+        assert!(error.to_string().contains("max_attempts"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gozon_core::{
     Append, Deliveries, ErrorClass, Received, Subscriber, Subscription, SubscriptionKind,
@@ -13,8 +14,10 @@ use crate::backoff::Backoff;
 use crate::config::InboxConfig;
 use crate::database::InboxDatabase;
 use crate::handler::BatchHandler;
+use crate::health::{Cause, ConsumerHealth, Expected};
 use crate::inbox::Inbox;
 use crate::store::{InboxStore, Marks};
+use crate::workers::{self, Ended};
 use crate::{retries, upkeep};
 
 /// One subscription at work: receives, marks, handles, commits, acknowledges;
@@ -34,6 +37,9 @@ pub(crate) struct Engine<D: Database> {
     pub(crate) marks: Arc<dyn Marks<D::Tx>>,
     pub(crate) store: Arc<dyn InboxStore>,
     pub(crate) config: Arc<InboxConfig>,
+    /// Later messages of a key wait for earlier ones.
+    pub(crate) ordered: bool,
+    pub(crate) health: ConsumerHealth,
 }
 
 /// Why a unit of work was left before its end.
@@ -60,6 +66,9 @@ impl<D: InboxDatabase> Consumer<D> {
             marks: Arc::clone(&inbox.adapters().marks),
             store: Arc::clone(&inbox.adapters().store),
             config: inbox.config(),
+            ordered: subscription.partitions.is_some(),
+            // The receivers, and one for retries.
+            health: ConsumerHealth::new(&subscription.name, inbox.config().concurrency + 1),
         };
         Self {
             subscription,
@@ -67,9 +76,16 @@ impl<D: InboxDatabase> Consumer<D> {
         }
     }
 
+    /// How it is, now and whenever asked: for `/readyz`, and for alarms.
+    pub fn health(&self) -> ConsumerHealth {
+        self.engine.health.clone()
+    }
+
     /// Runs until `shutdown`, then finishes and acknowledges the batch in hand
     /// and returns. With the broker or the database away it waits for them,
-    /// holding what it has received.
+    /// holding what it has received. A worker that panics, or whose deliveries
+    /// end while the transport is open, is alarmed about and started again; what
+    /// it held comes again.
     ///
     /// # Errors
     /// When it can never work: a subscription that contradicts the queue, a
@@ -83,20 +99,31 @@ impl<D: InboxDatabase> Consumer<D> {
             return Err(ConsumerError::Broadcast);
         }
         let stop = shutdown.child_token();
+        let _expected = Expected::of(&self.engine.health);
         let mut tasks = JoinSet::new();
         for _ in 0..self.engine.config.concurrency {
             let engine = Arc::clone(&self.engine);
             let subscription = self.subscription.clone();
             let subscriber = Arc::clone(&subscriber);
             let stop = stop.clone();
-            tasks.spawn(async move { receive(&engine, &subscription, &*subscriber, &stop).await });
+            tasks.spawn(async move {
+                let been = AtomicBool::new(false);
+                let receiving = || receive(&engine, &subscription, &*subscriber, &been, &stop);
+                workers::keep("receiver", &engine.health, &engine.config, &stop, receiving).await
+            });
         }
         let (engine, token) = (Arc::clone(&self.engine), stop.clone());
-        tasks.spawn(async move { retries::run(&engine, &token).await });
+        tasks.spawn(async move {
+            let retrying = || retries::run(&engine, &token);
+            workers::keep("retries", &engine.health, &engine.config, &token, retrying).await
+        });
         let (engine, token) = (Arc::clone(&self.engine), stop.clone());
         tasks.spawn(async move {
-            upkeep::run(engine.store.as_ref(), &engine.config, &token).await;
-            Ok(())
+            let keeping_up = || async {
+                upkeep::run(engine.store.as_ref(), &engine.config, &token).await;
+                Ok(Ended::Told)
+            };
+            workers::keep("upkeep", &engine.health, &engine.config, &token, keeping_up).await
         });
 
         // Whoever ends first, well or badly, ends the others.
@@ -118,34 +145,48 @@ impl<D: Database> fmt::Debug for Consumer<D> {
     }
 }
 
+/// `been`: whether the subscription has stood before.
 async fn receive<D: InboxDatabase>(
     engine: &Engine<D>,
     subscription: &Subscription,
     subscriber: &dyn Subscriber,
+    been: &AtomicBool,
     stop: &CancellationToken,
-) -> Result<(), ConsumerError> {
-    let Some(mut deliveries) = subscribe(engine, subscription, subscriber, stop).await? else {
-        return Ok(());
+) -> Result<Ended, ConsumerError> {
+    let mut deliveries = match subscribe(engine, subscription, subscriber, stop).await {
+        Ok(Some(deliveries)) => deliveries,
+        Ok(None) => return Ok(Ended::Told),
+        // The deliveries ended because the transport was closed on purpose.
+        Err(ConsumerError::Transport(TransportError::Closed)) if been.load(Ordering::Relaxed) => {
+            return Ok(Ended::Told);
+        }
+        Err(error) => return Err(error),
     };
+    been.store(true, Ordering::Relaxed);
+    let _at_work = engine.health.at_work();
     while !stop.is_cancelled() {
         let received = tokio::select! {
             biased;
-            () = stop.cancelled() => return Ok(()),
+            () = stop.cancelled() => return Ok(Ended::Told),
             received = deliveries.receive(engine.config.max_batch) => received,
         };
         match received {
             Received::Batch(batch) => match engine.settle(batch, stop).await {
                 Ok(()) => {}
-                Err(Stop::Shutdown) => return Ok(()),
+                Err(Stop::Shutdown) => return Ok(Ended::Told),
                 Err(Stop::Failed(error)) => return Err(error),
             },
             Received::Resumed => {
-                tracing::info!(consumer = engine.consumer, "the subscription stands again");
+                engine.health.restarted(Cause::Resumed);
+                tracing::warn!(
+                    consumer = engine.consumer,
+                    "the subscription was interrupted and stands again"
+                );
             }
-            Received::Closed => return Ok(()),
+            Received::Closed => return Ok(Ended::Vanished),
         }
     }
-    Ok(())
+    Ok(Ended::Told)
 }
 
 /// Subscribes, waiting for a broker that is away; `None` at shutdown.
@@ -169,6 +210,7 @@ async fn subscribe<D: InboxDatabase>(
         match result {
             Ok(deliveries) => return Ok(Some(deliveries)),
             Err(error) if error.class() == ErrorClass::Retry => {
+                engine.health.trouble("cannot subscribe yet");
                 tracing::warn!(consumer = engine.consumer, %error, "cannot subscribe yet");
                 if !backoff.wait(stop).await {
                     return Ok(None);

@@ -23,13 +23,22 @@ impl<D: InboxDatabase> Engine<D> {
         stop: &CancellationToken,
     ) -> Result<(), Stop> {
         let Sorted {
-            fresh,
-            redelivered,
+            messages,
+            suspicious,
             malformed,
             mut settlements,
         } = Sorted::of(batch);
         let settlements = &mut settlements;
         self.keep_malformed(malformed, settlements, stop).await?;
+        if self.ordered {
+            let suspicious = !suspicious.is_empty();
+            return self
+                .settle_in_order(messages, suspicious, settlements, stop)
+                .await;
+        }
+        let (redelivered, fresh): (Vec<_>, Vec<_>) = messages
+            .into_iter()
+            .partition(|message| suspicious.contains(&message.id));
         // First, because they stood in front of the queue.
         self.settle_redelivered(redelivered, settlements, stop)
             .await?;
@@ -37,7 +46,7 @@ impl<D: InboxDatabase> Engine<D> {
     }
 
     /// The optimistic path: all messages in one transaction.
-    async fn settle_fresh(
+    pub(crate) async fn settle_fresh(
         &self,
         messages: Vec<Envelope>,
         settlements: &mut Settlements,
@@ -51,7 +60,8 @@ impl<D: InboxDatabase> Engine<D> {
         let mut repeats = 0;
         let known = loop {
             match self.attempt_fresh(&messages).await {
-                Ok(known) => break known,
+                Ok(Some(known)) => break known,
+                Ok(None) => return self.one_by_one(messages, settlements, stop).await,
                 Err(AttemptError::Store(error)) => self.endure(error, &mut backoff, stop).await?,
                 Err(AttemptError::Handling(error))
                     if error.is_transient() && repeats < self.config.conflict_repeats =>
@@ -96,7 +106,7 @@ impl<D: InboxDatabase> Engine<D> {
         self.settle_noted(company, settlements, stop).await
     }
 
-    async fn settle_noted(
+    pub(crate) async fn settle_noted(
         &self,
         messages: Vec<Envelope>,
         settlements: &mut Settlements,
@@ -131,7 +141,7 @@ impl<D: InboxDatabase> Engine<D> {
 
     /// Messages whose marks existed: what has its outcome is acknowledged, what
     /// was being tried is tried again, alone.
-    async fn settle_known(
+    pub(crate) async fn settle_known(
         &self,
         messages: Vec<Envelope>,
         known: &HashMap<MessageId, State>,
@@ -169,13 +179,18 @@ impl<D: InboxDatabase> Engine<D> {
         self.one_by_one(messages, settlements, stop).await
     }
 
-    async fn one_by_one(
+    pub(crate) async fn one_by_one(
         &self,
         messages: Vec<Envelope>,
         settlements: &mut Settlements,
         stop: &CancellationToken,
     ) -> Result<(), Stop> {
         for message in messages {
+            // An earlier one of its key may just have been put aside.
+            if self.ordered && self.waits(&message, stop).await? {
+                self.acknowledge(settlements, &[message.id]).await;
+                continue;
+            }
             self.alone(&message, None, stop).await?;
             self.acknowledge(settlements, &[message.id]).await;
         }
@@ -209,7 +224,7 @@ impl<D: InboxDatabase> Engine<D> {
 
     /// Only after the commit, and never a reason to fail: a lost
     /// acknowledgement brings the message again, and its mark is there.
-    async fn acknowledge(&self, settlements: &mut Settlements, ids: &[MessageId]) {
+    pub(crate) async fn acknowledge(&self, settlements: &mut Settlements, ids: &[MessageId]) {
         for &id in ids {
             for settlement in settlements.remove(&id).unwrap_or_default() {
                 if let Err(error) = settlement.ack().await {
@@ -227,13 +242,14 @@ pub(crate) fn ids_of(messages: &[Envelope]) -> Vec<MessageId> {
 }
 
 /// Several deliveries of one message are settled together.
-type Settlements = HashMap<MessageId, Vec<Settlement>>;
+pub(crate) type Settlements = HashMap<MessageId, Vec<Settlement>>;
 
 /// Deliveries by what has to be done with them; each message once, in the order
 /// of arrival.
 struct Sorted {
-    fresh: Vec<Envelope>,
-    redelivered: Vec<Envelope>,
+    messages: Vec<Envelope>,
+    /// Those which the broker may have delivered before.
+    suspicious: HashSet<MessageId>,
     malformed: Vec<Malformed>,
     settlements: Settlements,
 }
@@ -259,17 +275,14 @@ impl Sorted {
             settlements.push(settlement);
         }
         let mut sorted = Self {
-            fresh: Vec::with_capacity(contents.len()),
-            redelivered: Vec::new(),
+            messages: Vec::with_capacity(contents.len()),
+            suspicious,
             malformed: Vec::new(),
             settlements,
         };
         for incoming in contents {
             match incoming {
-                Incoming::Message(envelope) if suspicious.contains(&envelope.id) => {
-                    sorted.redelivered.push(envelope);
-                }
-                Incoming::Message(envelope) => sorted.fresh.push(envelope),
+                Incoming::Message(envelope) => sorted.messages.push(envelope),
                 Incoming::Malformed(malformed) => sorted.malformed.push(Malformed {
                     reason: storable(&malformed.reason),
                     headers: malformed.headers.replace('\0', ""),

@@ -147,7 +147,11 @@ impl<D: InboxDatabase> Inbox<D> {
         decision: &Decision,
     ) -> Result<(), DecisionError> {
         decision.validate()?;
-        DecisionError::check(self.adapters.store.discard(consumer, id, decision).await?)?;
+        let store = &self.adapters.store;
+        DecisionError::check(store.discard(consumer, id, decision).await?)?;
+        // Nobody waits behind it any more. Should this be lost, the consumer
+        // notices by itself.
+        store.leave_line(consumer, id).await?;
         decided(consumer, id, DecisionKind::Discarded, decision);
         Ok(())
     }

@@ -12,6 +12,14 @@
 //!   own table and tries it again later, [`HandleError::Reject`] keeps it as a
 //!   dead letter with its reason. A handler that kills the process is counted,
 //!   because its attempt is committed first.
+//! - **Dead letters** wait for a person: [`Inbox::dead_letters`] shows them,
+//!   [`Inbox::replay`] gives one to its consumer again, [`Inbox::discard`] gives
+//!   one up, and [`Inbox::decisions`] remembers who did so, and why.
+//! - **Order per key**, for subscriptions that ask for it
+//!   ([`gozon_core::Subscription::with_order`]): while a message waits for its
+//!   next attempt, or is dead, the later ones of its key wait behind it.
+//! - **Health.** A worker that vanishes is started again and counted;
+//!   [`Consumer::health`] goes into a `/readyz`.
 //! - **Outages** count nothing: with the database away, what was received is
 //!   held until it is back.
 //! - **The window.** A repeat has no effect for as long as its mark is kept:
@@ -76,8 +84,11 @@ mod database;
 mod dead;
 mod delivered;
 mod handler;
+mod health;
 mod inbox;
+mod line;
 pub mod metrics;
+mod ordered;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod requests;
@@ -87,6 +98,7 @@ mod sqlite;
 pub mod store;
 mod tracing_of;
 mod upkeep;
+mod workers;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -98,7 +110,9 @@ pub use dead::{
     DeadLetter, DeadPosition, Decision, DecisionError, DecisionKind, DecisionRecord, Ruling,
 };
 pub use handler::{BatchHandler, Each, HandleError, Handler};
+pub use health::ConsumerHealth;
 pub use inbox::Inbox;
+pub use line::{Behind, Line};
 pub use requests::{Begun, PendingRequest, RequestError, RequestKey, Requests, StoredAnswer};
 pub use store::InboxStats;
 

@@ -4,9 +4,12 @@
 use gozon_core::ErrorClass;
 
 use crate::dead::DecisionKind;
+use crate::health::Cause;
+use crate::store::InboxStats;
 
 /// Deliveries and retries that got an outcome. Labels `consumer` and `outcome`:
-/// `done`, `duplicate`, `retry` or `dead`.
+/// `done`, `duplicate`, `retry`, `dead`, or `held`: kept behind an earlier message
+/// of its key.
 pub const HANDLED: &str = "gozon_inbox_handled_total";
 /// Messages that are not envelopes and were kept as dead letters. Label
 /// `consumer`. Alert on this one.
@@ -22,9 +25,21 @@ pub const REPEATS: &str = "gozon_inbox_repeats_total";
 /// Acknowledgements that the broker could no longer hear; each message comes
 /// again and is recognised. Label `consumer`.
 pub const LOST_ACKS: &str = "gozon_inbox_lost_acks_total";
-/// Messages that are kept, at the last look. Label `state`: `retry` or `dead`.
-/// Alert on `dead`.
+/// Messages that are kept, at the last look. Label `state`: `retry`, `held` or
+/// `dead`. Alert on `dead`.
 pub const KEPT: &str = "gozon_inbox_kept_messages";
+/// Workers of consumers that are at work: receiving, or looking for retries.
+/// Label `consumer`. Alert when it stays below [`EXPECTED`].
+pub const LIVE: &str = "gozon_inbox_workers_live";
+/// Workers that should be at work. Label `consumer`.
+pub const EXPECTED: &str = "gozon_inbox_workers_expected";
+/// Workers that wait for the database with messages in their hands. Label
+/// `consumer`.
+pub const PAUSED: &str = "gozon_inbox_workers_paused";
+/// Workers that were started again. Labels `consumer` and `cause`: `panicked`,
+/// `ended` (the deliveries stopped without the transport being closed) or
+/// `resumed` (the transport rebuilt the subscription). Alert on `panicked`.
+pub const RESTARTS: &str = "gozon_inbox_restarts_total";
 /// Dead letters that a person decided about. Labels `consumer` and `decision`:
 /// `replayed` or `discarded`.
 pub const DECIDED: &str = "gozon_inbox_decided_total";
@@ -38,6 +53,7 @@ pub(crate) enum Outcome {
     Done,
     Duplicate,
     Retry,
+    Held,
     Dead(ErrorClass),
 }
 
@@ -47,6 +63,7 @@ impl Outcome {
             Self::Done => "done",
             Self::Duplicate => "duplicate",
             Self::Retry => "retry",
+            Self::Held => "held",
             Self::Dead(_) => "dead",
         }
     }
@@ -78,8 +95,22 @@ pub(crate) fn request(outcome: &'static str) {
     metrics::counter!(REQUESTS, "outcome" => outcome).increment(1);
 }
 
-pub(crate) fn kept(retry: u64, dead: u64) {
-    for (state, messages) in [("retry", retry), ("dead", dead)] {
+pub(crate) fn restarted(consumer: &str, cause: Cause) {
+    metrics::counter!(RESTARTS, "consumer" => consumer.to_owned(), "cause" => cause.label())
+        .increment(1);
+}
+
+pub(crate) fn workers(gauge: &'static str, consumer: &str, change: i32) {
+    metrics::gauge!(gauge, "consumer" => consumer.to_owned()).increment(f64::from(change));
+}
+
+pub(crate) fn kept(stats: &InboxStats) {
+    let states = [
+        ("retry", stats.retry),
+        ("held", stats.held),
+        ("dead", stats.dead),
+    ];
+    for (state, messages) in states {
         let messages = f64::from(u32::try_from(messages).unwrap_or(u32::MAX));
         metrics::gauge!(KEPT, "state" => state).set(messages);
     }

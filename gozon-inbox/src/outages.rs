@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::InboxDatabase;
 use crate::conformance::{Bench, Probe, Scripted, Subject, envelope};
 use crate::consumer::{Engine, Stop};
+use crate::health::ConsumerHealth;
 use crate::store::{Marks, State};
 
 /// Marks of a database that is away for the first so many calls.
@@ -129,6 +130,8 @@ impl Scene {
             marks,
             store: bench.store(),
             config: bench.inbox.config(),
+            ordered: false,
+            health: ConsumerHealth::new("bench.messages", 1),
         };
         let (settle, settled) = mpsc::channel(8);
         Self {

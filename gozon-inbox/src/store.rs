@@ -9,6 +9,7 @@ use gozon_core::{Malformed, MessageId};
 use gozon_sqlx::DbError;
 
 use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionRecord, Ruling};
+use crate::line::{Behind, Line};
 use crate::requests::{RequestKey, StoredAnswer};
 
 /// What a consumer knows about a message.
@@ -132,7 +133,8 @@ pub trait InboxStore: Send + Sync {
     /// When the database fails; repeating may count once too often.
     async fn attempt(&self, consumer: &str, id: MessageId) -> Result<Option<u32>, DbError>;
 
-    /// Keeps a message that was tried; false if it has its outcome or belongs
+    /// Keeps a message that was tried, with a place in its line if it has one,
+    /// in one transaction; false if it has its outcome or belongs
     /// to someone else.
     ///
     /// # Errors
@@ -210,6 +212,42 @@ pub trait InboxStore: Send + Sync {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<DecisionRecord>, DbError>;
+
+    /// Those of `lines` in which someone stands.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn occupied_lines(
+        &self,
+        consumer: &str,
+        lines: &[Line],
+    ) -> Result<HashSet<Line>, DbError>;
+
+    /// Keeps, in the order of `messages`, those whose line is occupied, behind
+    /// it; answers for which, with those that are known already. The others are
+    /// not touched. No line changes while this looks at it.
+    ///
+    /// # Errors
+    /// When the database fails; repeating is harmless.
+    async fn queue_up(
+        &self,
+        consumer: &str,
+        messages: &[Behind],
+    ) -> Result<HashSet<MessageId>, DbError>;
+
+    /// Takes a message that has its outcome out of its line, if it stands in
+    /// one, and gives the one that is then in front its turn.
+    ///
+    /// # Errors
+    /// When the database fails; repeating is harmless.
+    async fn leave_line(&self, consumer: &str, id: MessageId) -> Result<(), DbError>;
+
+    /// Who stands in front of a line and should not, because a process ended
+    /// before it could call [`InboxStore::leave_line`]; at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn stuck_lines(&self, consumer: &str, limit: u32) -> Result<Vec<MessageId>, DbError>;
 
     /// Deletes at most `bite` marks that have been `done` for longer than
     /// `older`; answers how many.
@@ -296,6 +334,9 @@ pub struct Kept {
     pub attributes: String,
     /// The envelope's data.
     pub data: Bytes,
+    /// The line of its key, which it will hold up; none where order does not
+    /// matter.
+    pub line: Option<Line>,
     /// True if `attributes` are not those of an envelope.
     pub malformed: bool,
 }
@@ -321,6 +362,8 @@ pub struct Due {
 pub struct InboxStats {
     /// Messages that wait for their next attempt.
     pub retry: u64,
+    /// Messages that wait behind an earlier one of their key.
+    pub held: u64,
     /// Messages that wait for a person.
     pub dead: u64,
 }

@@ -21,7 +21,7 @@ pub(crate) async fn run(store: &dyn InboxStore, config: &InboxConfig, stop: &Can
     let mut prune_at = Instant::now() + first_prune(config);
     loop {
         match store.stats().await {
-            Ok(stats) => metrics::kept(stats.retry, stats.dead),
+            Ok(stats) => metrics::kept(&stats),
             Err(error) => tracing::debug!(%error, "the inbox could not be counted"),
         }
         if Instant::now() >= prune_at {

@@ -40,7 +40,7 @@ impl<D: Probe> Bench<D> {
             retry_max: Duration::from_secs(60),
             retry_poll: Duration::from_millis(5),
             outage_backoff: Duration::from_millis(20),
-            request_wait: Duration::from_millis(300),
+            request_wait: Duration::from_secs(1),
             ..InboxConfig::default()
         };
         Self::with(subject, config).await
@@ -76,10 +76,27 @@ impl<D: Probe> Bench<D> {
         handler: Arc<dyn BatchHandler<D::Tx>>,
         feed: Feed,
     ) -> Running {
+        let subscription = Subscription::durable(name, &["probe"]);
+        self.launch(subscription, handler, feed)
+    }
+
+    /// Consumes as [`Bench::start`] does, and asks for order.
+    pub fn start_ordered(&self, handler: Arc<dyn BatchHandler<D::Tx>>, feed: Feed) -> Running {
+        let subscription = Subscription::durable(CONSUMER, &["probe"]);
+        self.launch(subscription.with_order(4), handler, feed)
+    }
+
+    fn launch(
+        &self,
+        subscription: Subscription,
+        handler: Arc<dyn BatchHandler<D::Tx>>,
+        feed: Feed,
+    ) -> Running {
         let shutdown = CancellationToken::new();
         let job = Job {
+            db: self.db.clone(),
             inbox: self.inbox.clone(),
-            subscription: Subscription::durable(name, &["probe"]),
+            subscription,
             handler,
             outbox: Arc::clone(&self.outbox) as _,
             subscriber: Arc::new(feed.clone()),

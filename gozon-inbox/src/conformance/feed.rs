@@ -11,9 +11,17 @@ use tokio::sync::mpsc;
 /// says, and remembers what was acknowledged.
 #[derive(Clone)]
 pub struct Feed {
-    sender: mpsc::Sender<Vec<Delivery>>,
-    receiver: Arc<tokio::sync::Mutex<mpsc::Receiver<Vec<Delivery>>>>,
+    sender: mpsc::Sender<Next>,
+    receiver: Arc<tokio::sync::Mutex<mpsc::Receiver<Next>>>,
     settled: Arc<Mutex<Settled>>,
+}
+
+/// What a stream says next.
+enum Next {
+    Deliver(Vec<Delivery>),
+    Resume,
+    End,
+    Panic,
 }
 
 #[derive(Default)]
@@ -47,7 +55,25 @@ impl Feed {
     /// Delivers anything.
     pub async fn incoming(&self, id: MessageId, incoming: Incoming, redelivered: bool) {
         let delivery = self.delivery(id, incoming, redelivered);
-        self.sender.send(vec![delivery]).await.unwrap();
+        self.sender
+            .send(Next::Deliver(vec![delivery]))
+            .await
+            .unwrap();
+    }
+
+    /// The subscription was interrupted and stands again.
+    pub async fn resume(&self) {
+        self.sender.send(Next::Resume).await.unwrap();
+    }
+
+    /// Ends one stream, though the transport is open. The next one goes on.
+    pub async fn end(&self) {
+        self.sender.send(Next::End).await.unwrap();
+    }
+
+    /// Makes one stream panic.
+    pub async fn panic(&self) {
+        self.sender.send(Next::Panic).await.unwrap();
     }
 
     /// What was acknowledged, in order.
@@ -64,7 +90,8 @@ impl Feed {
         let batch = messages.iter().map(|message| {
             self.delivery(message.id, Incoming::Message(message.clone()), redelivered)
         });
-        self.sender.send(batch.collect()).await.unwrap();
+        let batch = Next::Deliver(batch.collect());
+        self.sender.send(batch).await.unwrap();
     }
 
     fn delivery(&self, id: MessageId, incoming: Incoming, redelivered: bool) -> Delivery {
@@ -84,13 +111,18 @@ impl Subscriber for Feed {
     }
 }
 
-struct Stream(Arc<tokio::sync::Mutex<mpsc::Receiver<Vec<Delivery>>>>);
+struct Stream(Arc<tokio::sync::Mutex<mpsc::Receiver<Next>>>);
 
 #[async_trait]
 impl Deliveries for Stream {
     async fn receive(&mut self, _max: usize) -> Received {
         let next = self.0.lock().await.recv().await;
-        next.map_or(Received::Closed, Received::Batch)
+        match next {
+            Some(Next::Deliver(batch)) => Received::Batch(batch),
+            Some(Next::Resume) => Received::Resumed,
+            Some(Next::Panic) => panic!("scripted"),
+            Some(Next::End) | None => Received::Closed,
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::subject::Subject;
 use gozon_core::Envelope;
 
 use super::bench::{Bench, CONSUMER, eventually};
 use super::handlers::{Act, Scripted, envelope};
 use super::probe::{Mark, Probe};
+use super::subject::Subject;
 use crate::handler::HandleError;
 use crate::store::{InboxStore, Kept, State};
 
@@ -184,6 +184,7 @@ fn kept(message: &Envelope, attempts: u32, retry_in: Option<Duration>) -> Kept {
         reason: "not yet".into(),
         attributes: message.attributes_json().unwrap(),
         data: message.data.clone(),
+        line: None,
         malformed: false,
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::subject::Subject;
 use gozon_core::{Envelope, ErrorClass, MessageId};
 
 use super::bench::{Bench, CONSUMER, eventually};
 use super::feed::Feed;
 use super::handlers::{Act, Scripted, envelope};
 use super::probe::{Mark, Probe};
+use super::subject::Subject;
 use crate::handler::HandleError;
 use crate::store::State;
 

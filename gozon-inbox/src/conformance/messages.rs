@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::subject::Subject;
 use async_trait::async_trait;
 use gozon_core::trace::TraceContext;
 use gozon_core::{Envelope, Incoming, Malformed, MessageId, NewMessage};
@@ -11,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::bench::{Bench, CONSUMER, eventually};
 use super::handlers::{Act, Scripted, envelope};
 use super::probe::Probe;
+use super::subject::Subject;
 use crate::handler::{Each, HandleError, Handler};
 use crate::store::{InboxStats, State};
 
@@ -28,10 +28,10 @@ pub async fn poison_does_not_stop_its_neighbours<D: Probe>(subject: Subject<D>) 
     running.acked(5).await;
 
     assert!(bench.has_effects(&[&batch[0], &batch[4]]).await);
-    let (retry, dead) = (1, 2);
+    let (retry, held, dead) = (1, 0, 2);
     assert_eq!(
         bench.inbox.stats().await.unwrap(),
-        InboxStats { retry, dead }
+        InboxStats { retry, held, dead }
     );
     let letters = bench.inbox.dead_letters(CONSUMER, None, 10).await.unwrap();
     assert!(letters.iter().all(|letter| letter.reason == "poison"));
@@ -201,5 +201,41 @@ pub async fn what_is_no_message_is_kept<D: Probe>(subject: Subject<D>) {
     assert_eq!(letter.reason, "no type");
     assert_eq!(letter.attributes, malformed.headers);
     assert_eq!(letter.data, malformed.data);
+    running.stop().await;
+}
+
+pub async fn nothing_is_acknowledged_before_the_commit<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
+    let message = envelope("probe");
+    let gate = Arc::new(Semaphore::new(0));
+    let act = Act::Wait(Arc::clone(&gate));
+    let handler = Arc::new(Scripted::<D>::default().on(message.id, 1, act));
+    let running = bench.start(Arc::clone(&handler) as _);
+
+    running.feed.deliver(std::slice::from_ref(&message)).await;
+    eventually(async || !handler.calls().is_empty()).await;
+    let early = running.feed.acked();
+    gate.add_permits(1);
+    running.acked(1).await;
+
+    assert_eq!(early, [], "the handler was still at work");
+    assert!(bench.has_effects(&[&message]).await);
+    running.stop().await;
+}
+
+pub async fn deliveries_that_end_are_asked_for_again<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
+    let [first, second, third] = [envelope("probe"), envelope("probe"), envelope("probe")];
+    let running = bench.start(Arc::new(Scripted::<D>::default()));
+
+    running.feed.deliver(std::slice::from_ref(&first)).await;
+    running.feed.end().await;
+    running.feed.deliver(std::slice::from_ref(&second)).await;
+    running.feed.panic().await;
+    running.feed.resume().await;
+    running.feed.deliver(std::slice::from_ref(&third)).await;
+    running.acked(3).await;
+
+    assert!(bench.has_effects(&[&first, &second, &third]).await);
     running.stop().await;
 }

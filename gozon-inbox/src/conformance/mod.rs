@@ -16,10 +16,12 @@ mod handlers;
 mod probe;
 mod subject;
 
+pub mod away;
 pub mod dead;
 pub mod kept;
 pub mod marks;
 pub mod messages;
+pub mod ordered;
 pub mod redelivered;
 pub mod requests;
 
@@ -55,6 +57,9 @@ macro_rules! inbox_rules {
             messages: the_trace_goes_on,
             messages: shutdown_finishes_the_batch_in_hand,
             messages: what_is_no_message_is_kept,
+            messages: nothing_is_acknowledged_before_the_commit,
+            messages: deliveries_that_end_are_asked_for_again,
+            away: messages_are_held_while_the_database_is_away,
             kept: a_retry_waits_for_its_time_and_then_runs,
             kept: attempts_survive_a_rolled_back_handler,
             kept: a_message_is_dead_after_the_last_attempt,
@@ -75,6 +80,16 @@ macro_rules! inbox_rules {
             dead: only_a_dead_letter_can_be_decided_about,
             dead: a_letter_is_decided_about_once,
             dead: each_consumer_decides_about_its_own,
+            ordered: later_messages_wait_behind_one_that_is_tried_again,
+            ordered: a_dead_letter_holds_its_key_until_it_is_replayed,
+            ordered: a_discarded_dead_letter_lets_its_key_go_on,
+            ordered: what_waits_survives_its_consumer,
+            ordered: a_crash_before_the_next_ones_turn_strands_nobody,
+            ordered: what_must_run_alone_does_not_let_later_ones_pass,
+            ordered: what_was_noted_waits_as_well,
+            ordered: instances_do_not_reorder_a_key,
+            ordered: a_message_that_comes_while_its_line_moves_is_not_lost,
+            ordered: without_order_nobody_waits,
             requests: a_repeat_gets_the_first_answer,
             requests: another_request_under_the_same_key_is_refused,
             requests: a_concurrent_repeat_waits_for_the_first,
@@ -83,6 +98,7 @@ macro_rules! inbox_rules {
             requests: an_expired_key_can_be_used_again,
             requests: keys_of_others_are_other_keys,
             requests: only_success_is_stored,
+            requests: an_answer_is_stored_only_if_the_work_commits,
         }
     };
 }
@@ -127,8 +143,10 @@ macro_rules! inbox_table {
 pub struct Rule<D: Database> {
     /// The rule, as the name of its function.
     pub name: &'static str,
-    run: fn(Subject<D>) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+    run: Run<D>,
 }
+
+type Run<D> = fn(Subject<D>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl<D: Database> std::fmt::Debug for Rule<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::subject::Subject;
 use gozon_core::{Envelope, MessageId};
 
 use super::bench::{Bench, CONSUMER, eventually};
 use super::feed::Feed;
 use super::handlers::{Act, Scripted, envelope};
 use super::probe::{Mark, Probe};
+use super::subject::Subject;
 use crate::store::State;
 
 pub async fn company_is_noted_and_not_counted<D: Probe>(subject: Subject<D>) {

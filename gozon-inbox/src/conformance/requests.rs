@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::subject::Subject;
-use gozon_core::{ErrorClass, NewMessage};
+use async_trait::async_trait;
+use gozon_core::{Append, AppendError, ErrorClass, NewMessage};
 
 use super::bench::Bench;
 use super::handlers::envelope;
 use super::probe::Probe;
+use super::subject::Subject;
 use crate::requests::{Begun, PendingRequest, RequestError, RequestKey, StoredAnswer};
 
 fn key(fingerprint: u8) -> RequestKey {
@@ -48,13 +49,17 @@ async fn replayed<D: Probe>(bench: &Bench<D>, key: RequestKey) -> StoredAnswer {
 }
 
 /// Does the work of a request: an effect and a message.
-async fn serve<D: Probe>(mut pending: PendingRequest<D>) {
+async fn serve<D: Probe>(pending: PendingRequest<D>) {
+    work(pending).await.unwrap();
+}
+
+async fn work<D: Probe>(mut pending: PendingRequest<D>) -> Result<(), RequestError> {
     D::write(pending.unit().tx(), "order").await.unwrap();
     pending.unit().emit(NewMessage {
         envelope: envelope("order_created"),
         delay: None,
     });
-    pending.finish(answer()).await.unwrap();
+    pending.finish(answer()).await
 }
 
 pub async fn a_repeat_gets_the_first_answer<D: Probe>(subject: Subject<D>) {
@@ -93,7 +98,7 @@ pub async fn a_repeat_does_not_wait_for_ever<D: Probe>(subject: Subject<D>) {
     let bench = Bench::new(subject).await;
     let first = fresh(&bench, key(1)).await;
 
-    // The bench's wait is 0.3 s; a database's own lock timeout is longer.
+    // The bench's wait is 1 s; a database's own lock timeout is longer.
     let bound = Duration::from_secs(4);
     let repeat = tokio::time::timeout(bound, begin(&bench, key(1)))
         .await
@@ -166,4 +171,35 @@ pub async fn only_success_is_stored<D: Probe>(subject: Subject<D>) {
     assert_eq!(error.class(), ErrorClass::Bug);
     assert!(D::effects(&bench.db).await.is_empty());
     fresh(&bench, key(1)).await.abandon().await;
+}
+
+pub async fn an_answer_is_stored_only_if_the_work_commits<D: Probe>(subject: Subject<D>) {
+    let bench = Bench::new(subject).await;
+    let outbox = Arc::new(Refuses);
+    let begun = bench.inbox.requests().begin(key(1), outbox).await.unwrap();
+    let Begun::Fresh(pending) = begun else {
+        panic!("nobody used this key")
+    };
+
+    let error = work(pending).await.unwrap_err();
+
+    assert!(matches!(error, RequestError::Commit(_)), "{error}");
+    assert!(D::effects(&bench.db).await.is_empty());
+    serve(fresh(&bench, key(1)).await).await;
+    assert_eq!(D::effects(&bench.db).await, ["order"]);
+}
+
+/// An outbox that is full, say: what is to be sent fails the commit.
+struct Refuses;
+
+#[async_trait]
+impl<Tx: Send> Append<Tx> for Refuses {
+    async fn append(&self, _: &mut Tx, _: &[NewMessage]) -> Result<(), AppendError> {
+        Err(AppendError::Store {
+            class: ErrorClass::Reject,
+            source: "no room".into(),
+        })
+    }
+
+    fn committed(&self, _: &[NewMessage]) {}
 }

@@ -40,6 +40,8 @@ impl<D: Database> fmt::Debug for Subject<D> {
 
 /// What a consumer is asked to do.
 pub struct Job<D: Database> {
+    /// Where the effects are.
+    pub db: Db<D>,
     /// Where the marks are.
     pub inbox: Inbox<D>,
     /// What to consume.

@@ -1,6 +1,7 @@
 //! The inbox on PostgreSQL 15 or later.
 
 mod dead;
+mod lines;
 mod marks;
 #[cfg(feature = "conformance")]
 mod probe;
@@ -28,6 +29,11 @@ impl InboxDatabase for Postgres {
                 version: 2,
                 name: "decisions",
                 sql: include_str!("../../migrations/postgres/0002_decisions.sql"),
+            },
+            Migration {
+                version: 3,
+                name: "lines",
+                sql: include_str!("../../migrations/postgres/0003_lines.sql"),
             },
         ],
     };

@@ -11,6 +11,7 @@ use super::dead::{DISCARD, REPLAY};
 use super::marks::{returned_ids, states};
 use crate::database::{attempts_from, micros};
 use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionRecord, Ruling};
+use crate::line::{Behind, Line};
 use crate::store::{Due, InboxStats, InboxStore, Kept, Noted, State};
 
 const NOTE_TRYING: &str = include_str!("sql/note_trying.sql");
@@ -67,6 +68,9 @@ impl InboxStore for PostgresStore {
     }
 
     async fn keep(&self, consumer: &str, kept: &Kept) -> Result<bool, DbError> {
+        if let Some(line) = kept.line {
+            return self.keep_in(line, consumer, kept).await;
+        }
         let state = kept.retry_in.map_or(State::Dead, |_| State::Retry);
         let written = sqlx::query(KEEP)
             .bind(consumer)
@@ -120,9 +124,11 @@ impl InboxStore for PostgresStore {
     }
 
     async fn stats(&self) -> Result<InboxStats, DbError> {
-        let (retry, dead): (i64, i64) = sqlx::query_as(STATS).fetch_one(self.db.reader()).await?;
+        let (retry, held, dead): (i64, i64, i64) =
+            sqlx::query_as(STATS).fetch_one(self.db.reader()).await?;
         Ok(InboxStats {
             retry: retry.unsigned_abs(),
+            held: held.unsigned_abs(),
             dead: dead.unsigned_abs(),
         })
     }
@@ -161,6 +167,30 @@ impl InboxStore for PostgresStore {
         limit: u32,
     ) -> Result<Vec<DecisionRecord>, DbError> {
         self.read_decisions(consumer, before, limit).await
+    }
+
+    async fn occupied_lines(
+        &self,
+        consumer: &str,
+        lines: &[Line],
+    ) -> Result<HashSet<Line>, DbError> {
+        self.occupied(consumer, lines).await
+    }
+
+    async fn queue_up(
+        &self,
+        consumer: &str,
+        messages: &[Behind],
+    ) -> Result<HashSet<MessageId>, DbError> {
+        self.stand_behind(consumer, messages).await
+    }
+
+    async fn leave_line(&self, consumer: &str, id: MessageId) -> Result<(), DbError> {
+        self.leave(consumer, id).await
+    }
+
+    async fn stuck_lines(&self, consumer: &str, limit: u32) -> Result<Vec<MessageId>, DbError> {
+        self.stuck(consumer, limit).await
     }
 
     async fn prune_marks(&self, older: Duration, bite: u32) -> Result<u64, DbError> {

@@ -1,6 +1,7 @@
 //! The inbox on SQLite.
 
 mod dead;
+mod lines;
 mod marks;
 #[cfg(feature = "conformance")]
 mod probe;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use gozon_core::{Clock, MessageId, SystemClock};
 use gozon_sqlx::{Db, Migration, Migrations, Sqlite};
 use sqlx::SqliteConnection;
+use uuid::Uuid;
 
 use crate::database::InboxDatabase;
 use crate::store::{InboxStore, Marks, RequestStore};
@@ -29,6 +31,11 @@ impl InboxDatabase for Sqlite {
                 version: 2,
                 name: "decisions",
                 sql: include_str!("../../migrations/sqlite/0002_decisions.sql"),
+            },
+            Migration {
+                version: 3,
+                name: "lines",
+                sql: include_str!("../../migrations/sqlite/0003_lines.sql"),
             },
         ],
     };
@@ -55,15 +62,18 @@ fn now_micros() -> i64 {
 
 /// The ids as a JSON array of hexadecimal text, without repeats.
 fn id_list(ids: &[MessageId]) -> String {
-    let sorted: std::collections::BTreeSet<_> = ids.iter().copied().collect();
-    let mut list = String::with_capacity(2 + sorted.len() * 35);
+    hex_list(ids.iter().map(|id| id.0).collect())
+}
+
+fn hex_list(ids: std::collections::BTreeSet<Uuid>) -> String {
+    let mut list = String::with_capacity(2 + ids.len() * 35);
     list.push('[');
-    for (position, id) in sorted.iter().enumerate() {
+    for (position, id) in ids.iter().enumerate() {
         if position > 0 {
             list.push(',');
         }
         list.push('"');
-        list.push_str(&id.0.simple().to_string());
+        list.push_str(&id.simple().to_string());
         list.push('"');
     }
     list.push(']');

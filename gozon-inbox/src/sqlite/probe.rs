@@ -52,7 +52,7 @@ impl Probe for Sqlite {
         for statement in [
             "UPDATE gozon_inbox SET received_at = received_at - ?1, \
              changed_at = changed_at - ?1, \
-             next_at = next_at - ?1",
+             next_at = CASE next_at WHEN 9223372036854775807 THEN next_at ELSE next_at - ?1 END",
             "UPDATE gozon_inbox_requests SET created_at = created_at - ?1",
         ] {
             sqlx::query(statement)

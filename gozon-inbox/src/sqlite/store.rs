@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use gozon_core::{Malformed, MessageId};
 use gozon_sqlx::{Db, DbError, Sqlite};
 use serde_json::json;
-use sqlx::Row;
+use sqlx::{Row, SqliteExecutor};
 use uuid::Uuid;
 
 use super::dead::{DISCARD, REPLAY};
@@ -14,6 +14,7 @@ use super::marks::{returned_ids, states};
 use super::now_micros;
 use crate::database::{attempts_from, micros};
 use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionRecord, Ruling};
+use crate::line::{Behind, Line};
 use crate::store::{Due, InboxStats, InboxStore, Kept, Noted, State};
 
 const NOTE_TRYING: &str = include_str!("sql/note_trying.sql");
@@ -47,6 +48,30 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    pub(super) async fn write_kept<'e>(
+        executor: impl SqliteExecutor<'e>,
+        consumer: &str,
+        kept: &Kept,
+    ) -> Result<bool, DbError> {
+        let state = kept.retry_in.map_or(State::Dead, |_| State::Retry);
+        let written = sqlx::query(KEEP)
+            .bind(consumer)
+            .bind(kept.id.0)
+            .bind(i64::from(kept.attempts))
+            .bind(state.as_str())
+            .bind(kept.retry_in.map(micros))
+            .bind(&kept.reason)
+            .bind(&kept.attributes)
+            .bind(&kept.data[..])
+            .bind(kept.malformed)
+            .bind(now_micros())
+            .execute(executor)
+            .await?;
+        Ok(written.rows_affected() == 1)
+    }
+}
+
 #[async_trait]
 impl InboxStore for SqliteStore {
     async fn note_trying(&self, consumer: &str, ids: &[MessageId]) -> Result<Noted, DbError> {
@@ -73,21 +98,10 @@ impl InboxStore for SqliteStore {
     }
 
     async fn keep(&self, consumer: &str, kept: &Kept) -> Result<bool, DbError> {
-        let state = kept.retry_in.map_or(State::Dead, |_| State::Retry);
-        let written = sqlx::query(KEEP)
-            .bind(consumer)
-            .bind(kept.id.0)
-            .bind(i64::from(kept.attempts))
-            .bind(state.as_str())
-            .bind(kept.retry_in.map(micros))
-            .bind(&kept.reason)
-            .bind(&kept.attributes)
-            .bind(&kept.data[..])
-            .bind(kept.malformed)
-            .bind(now_micros())
-            .execute(self.db.writer())
-            .await?;
-        Ok(written.rows_affected() == 1)
+        match kept.line {
+            Some(line) => self.keep_in(line, consumer, kept).await,
+            None => Self::write_kept(self.db.writer(), consumer, kept).await,
+        }
     }
 
     async fn keep_malformed(
@@ -141,9 +155,11 @@ impl InboxStore for SqliteStore {
     }
 
     async fn stats(&self) -> Result<InboxStats, DbError> {
-        let (retry, dead): (i64, i64) = sqlx::query_as(STATS).fetch_one(self.db.reader()).await?;
+        let (retry, held, dead): (i64, i64, i64) =
+            sqlx::query_as(STATS).fetch_one(self.db.reader()).await?;
         Ok(InboxStats {
             retry: retry.unsigned_abs(),
+            held: held.unsigned_abs(),
             dead: dead.unsigned_abs(),
         })
     }
@@ -182,6 +198,30 @@ impl InboxStore for SqliteStore {
         limit: u32,
     ) -> Result<Vec<DecisionRecord>, DbError> {
         self.read_decisions(consumer, before, limit).await
+    }
+
+    async fn occupied_lines(
+        &self,
+        consumer: &str,
+        lines: &[Line],
+    ) -> Result<HashSet<Line>, DbError> {
+        self.occupied(consumer, lines).await
+    }
+
+    async fn queue_up(
+        &self,
+        consumer: &str,
+        messages: &[Behind],
+    ) -> Result<HashSet<MessageId>, DbError> {
+        self.stand_behind(consumer, messages).await
+    }
+
+    async fn leave_line(&self, consumer: &str, id: MessageId) -> Result<(), DbError> {
+        self.leave(consumer, id).await
+    }
+
+    async fn stuck_lines(&self, consumer: &str, limit: u32) -> Result<Vec<MessageId>, DbError> {
+        self.stuck(consumer, limit).await
     }
 
     async fn prune_marks(&self, older: Duration, bite: u32) -> Result<u64, DbError> {
