@@ -21,6 +21,7 @@
 pub mod appending;
 pub mod leasing;
 pub mod reading;
+pub mod relay;
 mod rules;
 pub mod writing;
 

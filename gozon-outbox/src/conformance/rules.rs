@@ -52,7 +52,7 @@ impl<D: OutboxDatabase> std::fmt::Debug for Rule<D> {
     }
 }
 
-fn said(lost: JoinError) -> String {
+pub(super) fn said(lost: JoinError) -> String {
     let Ok(payload) = lost.try_into_panic() else {
         return "was cancelled".to_owned();
     };
