@@ -17,14 +17,16 @@ use crate::tracing_of::{span_of, trace_of};
 /// outside `tx`. **Transaction.** It neither commits nor rolls back; after a
 /// failed statement it returns the error. **Order.** Messages come in the order
 /// in which they arrived; several consumers of one queue, `concurrency` above 1
-/// and retries give that up. **Concurrency.** Called from several tasks at once
-/// if `concurrency` is above 1, and beside them for retries; each call has a
-/// transaction of its own. **Time and cancellation.** After
+/// and retries give that up, unless the subscription asks for order
+/// ([`gozon_core::Subscription::with_order`]). **Concurrency.** Called from
+/// several tasks at once if `concurrency` is above 1, and beside them for
+/// retries; each call has a transaction of its own. **Time and cancellation.** After
 /// [`crate::InboxConfig::handler_timeout`] its future is dropped, the
 /// transaction rolled back, and the message counts as to be retried. Shutdown
 /// does not interrupt it. **Acknowledgement.** Is the consumer's affair: after
-/// the commit, or after the message was put aside. **Refusals.** A business refusal (no money) is a successful
-/// handling that emits its event, not an error.
+/// the commit, or after the message was put aside. **Refusals.** A business
+/// refusal (no money) is a successful handling that emits its event, not an
+/// error.
 #[async_trait]
 pub trait Handler<Tx: Send>: Send + Sync {
     /// Handles `message` in the open transaction `tx`.

@@ -223,6 +223,8 @@ async fn a_role_that_may_not_create_tables_can_tell_what_is_missing() -> anyhow:
 
     assert_eq!(POSTGRES[0].missing(&db).await?, Vec::<i64>::new());
     assert_eq!(POSTGRES[1].missing(&db).await?, versions(&POSTGRES[1..2]));
+    // Nor may it create what is there already.
+    assert!(POSTGRES[0].run(&db).await.is_err());
     assert!(POSTGRES[1].run(&db).await.is_err());
 
     pool.close().await;
