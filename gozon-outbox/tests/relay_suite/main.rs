@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod naive;
+mod storms;
 
 use std::sync::Arc;
 
@@ -47,6 +48,15 @@ async fn a_simple_relay_keeps_every_rule() {
     if let Err(report) = run_all(naive(Fault::None)).await.into_result() {
         panic!("{report}");
     }
+}
+
+/// A time of its own, which passes only when nobody has anything to do.
+fn paused() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap()
 }
 
 /// Each fault breaks at least the rule beside it.
@@ -169,6 +179,12 @@ const CAUGHT: &[(Fault, &str)] = &[
         Fault::StopsWithAnAnswerAlone,
         "stopping_ends_even_without_an_answer",
     ),
+    (Fault::TwoUnconfirmedPerKey, STORM),
+    (Fault::LetsSuccessorsThrough, STORM),
+    (Fault::PublishesAfterItsTerm, STORM),
+    (Fault::ForgetsHeldKeys, STORM),
+    (Fault::DeletesBeforeConfirm, STORM),
+    (Fault::OnlyMovesForward, STORM),
     (Fault::WaitsInLine, "a_hot_key_does_not_starve_the_others"),
     (
         Fault::HasNoBreaker,
@@ -180,18 +196,15 @@ const CAUGHT: &[(Fault, &str)] = &[
     ),
 ];
 
+const STORM: &str = "whatever_happens_everything_arrives_in_order";
+
 /// Each in a time of its own, in two threads, for some wait for what never happens.
 #[test]
 fn every_broken_relay_is_caught_by_the_rule_that_it_breaks() {
     let tried = |turn: usize| {
         let mine = CAUGHT.iter().skip(turn).step_by(2);
         let check = |(fault, rule): &(Fault, &'static str)| {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .start_paused(true)
-                .build()
-                .unwrap();
-            let verdict = runtime.block_on(check(naive(*fault), rule));
+            let verdict = paused().block_on(check(naive(*fault), rule));
             (*fault, *rule, verdict)
         };
         mine.map(check).collect::<Vec<_>>()

@@ -19,7 +19,8 @@ pub enum Weather {
     Fair,
     /// They are refused, with an error that a repeat may cure.
     Refused,
-    /// They do not begin, and no answer comes until the weather changes.
+    /// No answer comes until the weather changes; then they are carried out, also
+    /// those that the relay has given up.
     Silent,
 }
 
@@ -50,23 +51,39 @@ impl Link {
         self.refused.load(Ordering::SeqCst)
     }
 
-    /// A call takes a moment, and begins when the weather allows.
-    async fn call<T>(&self, work: impl FnOnce(&Memory) -> T) -> Result<T, DbError> {
+    /// A call takes a moment, and begins when the weather allows, also if the
+    /// caller has given up by then: the server does not know.
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Memory) -> T + Send + 'static,
+    ) -> Result<T, DbError> {
         tokio::time::sleep(Duration::from_micros(500)).await;
         let mut weather = self.weather.subscribe();
-        // The sender lives in `self`.
-        let _ = weather.wait_for(|now| *now != Weather::Silent).await;
-        if *weather.borrow() == Weather::Refused {
-            self.refused.fetch_add(1, Ordering::SeqCst);
-            return Err(sqlx::Error::PoolTimedOut.into());
+        let now = *weather.borrow_and_update();
+        match now {
+            Weather::Fair => Ok(work(&self.memory)),
+            Weather::Refused => {
+                self.refused.fetch_add(1, Ordering::SeqCst);
+                Err(sqlx::Error::PoolTimedOut.into())
+            }
+            Weather::Silent => {
+                let memory = Arc::clone(&self.memory);
+                let late = tokio::spawn(async move {
+                    weather.wait_for(|now| *now != Weather::Silent).await?;
+                    Ok::<T, watch::error::RecvError>(work(&memory))
+                });
+                match late.await {
+                    Ok(Ok(answer)) => Ok(answer),
+                    Ok(Err(_)) | Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
+                }
+            }
         }
-        Ok(work(&self.memory))
     }
 
-    async fn call_as<T>(
+    async fn call_as<T: Send + 'static>(
         &self,
         member: MemberId,
-        work: impl FnOnce(&Memory) -> T,
+        work: impl FnOnce(&Memory) -> T + Send + 'static,
     ) -> Result<T, DbError> {
         self.log.calls_itself(self.relay, member);
         self.call(work).await
@@ -85,12 +102,12 @@ impl OutboxStore for Link {
         term: Duration,
         alone: bool,
     ) -> Result<u32, DbError> {
-        self.call_as(member, |memory| memory.heartbeat(member, term, alone))
+        self.call_as(member, move |memory| memory.heartbeat(member, term, alone))
             .await
     }
 
     async fn renew(&self, member: MemberId, term: Duration) -> Result<Vec<Lease>, DbError> {
-        self.call_as(member, |memory| memory.renew(member, term))
+        self.call_as(member, move |memory| memory.renew(member, term))
             .await
     }
 
@@ -101,8 +118,10 @@ impl OutboxStore for Link {
         max: u32,
         alone: bool,
     ) -> Result<Vec<Lease>, DbError> {
-        self.call_as(member, |memory| memory.acquire(member, term, max, alone))
-            .await
+        self.call_as(member, move |memory| {
+            memory.acquire(member, term, max, alone)
+        })
+        .await
     }
 
     async fn free(&self) -> Result<u32, DbError> {
@@ -110,51 +129,61 @@ impl OutboxStore for Link {
     }
 
     async fn release(&self, leases: &Leases) -> Result<(), DbError> {
-        self.call(|memory| memory.release(leases)).await
+        let leases = leases.clone();
+        self.call(move |memory| memory.release(&leases)).await
     }
 
     async fn leave(&self, member: MemberId) -> Result<(), DbError> {
-        self.call(|memory| memory.leave(member)).await
+        self.call(move |memory| memory.leave(member)).await
     }
 
     async fn kept(&self, partitions: &[i32]) -> Result<Vec<Kept>, DbError> {
-        self.call(|memory| memory.kept(partitions)).await
+        let partitions = partitions.to_vec();
+        self.call(move |memory| memory.kept(&partitions)).await
     }
 
     async fn read(&self, read: &Read) -> Result<Vec<Row>, DbError> {
-        self.call(|memory| memory.read(read)).await
+        let read = read.clone();
+        self.call(move |memory| memory.read(&read)).await
     }
 
     async fn fetch(&self, seqs: &[i64]) -> Result<Vec<Row>, DbError> {
-        self.call(|memory| memory.fetch(seqs)).await
+        let seqs = seqs.to_vec();
+        self.call(move |memory| memory.fetch(&seqs)).await
     }
 
     async fn delete(&self, seqs: &[i64]) -> Result<(), DbError> {
-        self.call(|memory| {
-            self.log.deletes(self.relay, seqs);
-            memory.delete(seqs);
+        let (log, relay, seqs) = (Arc::clone(&self.log), self.relay, seqs.to_vec());
+        self.call(move |memory| {
+            log.deletes(relay, &seqs);
+            memory.delete(&seqs);
         })
         .await
     }
 
     async fn hold(&self, leases: &Leases, failures: &[Failure]) -> Result<Vec<i32>, DbError> {
-        self.call(|memory| {
-            self.log.holds(self.relay, failures);
-            memory.hold(leases, failures)
+        let (log, relay) = (Arc::clone(&self.log), self.relay);
+        let (leases, failures) = (leases.clone(), failures.to_vec());
+        self.call(move |memory| {
+            log.holds(relay, &failures);
+            memory.hold(&leases, &failures)
         })
         .await
     }
 
     async fn sweep(&self, leases: &Leases, keys: &[String]) -> Result<(), DbError> {
-        self.call(|memory| memory.sweep(leases, keys)).await
+        let (leases, keys) = (leases.clone(), keys.to_vec());
+        self.call(move |memory| memory.sweep(&leases, &keys)).await
     }
 
     async fn unhold(&self, leases: &Leases, keys: &[String]) -> Result<Vec<i32>, DbError> {
-        self.call(|memory| memory.unhold(leases, keys)).await
+        let (leases, keys) = (leases.clone(), keys.to_vec());
+        self.call(move |memory| memory.unhold(&leases, &keys)).await
     }
 
     async fn promote(&self, leases: &Leases, max: u32) -> Result<u64, DbError> {
-        self.call(|memory| memory.promote(leases, max)).await
+        let leases = leases.clone();
+        self.call(move |memory| memory.promote(&leases, max)).await
     }
 
     async fn stats(&self) -> Result<OutboxStats, DbError> {

@@ -35,6 +35,7 @@ pub mod order;
 pub mod outcomes;
 mod stage;
 pub mod stopping;
+pub mod storms;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -122,8 +123,10 @@ impl Rule {
         match (verdict, seen.first()) {
             (Ok(()), None) => Ok(()),
             (Ok(()), Some(seen)) => Err(Violation::new(seen)),
-            (Err(broken), None) => Err(Violation::new(broken)),
-            (Err(broken), Some(seen)) => Err(Violation::new(format!("{broken}; {seen}"))),
+            (Err(broken), Some(seen)) if !broken.contains(seen) => {
+                Err(Violation::new(format!("{broken}; {seen}")))
+            }
+            (Err(broken), _) => Err(Violation::new(broken)),
         }
     }
 }
@@ -165,6 +168,7 @@ pub const RULES: &[Rule] = rules![
     stopping::a_stopping_relay_waits_for_its_answers_and_publishes_nothing_new,
     stopping::a_stopped_relay_leaves_nothing_behind,
     stopping::stopping_ends_even_without_an_answer,
+    storms::whatever_happens_everything_arrives_in_order,
     fairness::a_hot_key_does_not_starve_the_others,
     fairness::a_type_that_does_not_get_through_is_published_little,
     fairness::a_type_that_does_not_get_through_leaves_room_for_the_others,

@@ -166,6 +166,11 @@ impl Stage {
         PARTITIONS as usize
     }
 
+    /// Whether everything was delivered.
+    pub fn is_empty(&self) -> bool {
+        self.memory.is_empty()
+    }
+
     /// Waits until the outbox is empty.
     pub async fn emptied(&self) {
         self.eventually("the outbox is empty", || self.memory.is_empty())

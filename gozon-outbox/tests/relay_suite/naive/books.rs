@@ -16,6 +16,7 @@ impl Naive {
             .saturating_sub(self.waiting.len() + self.flying.len());
         let leases = self.readable();
         if room == 0 || leases.held.is_empty() {
+            self.next_read = Instant::now() + self.config.poll_max;
             return Ok(());
         }
         let held = self.held.values().filter_map(|held| held.key.clone());
