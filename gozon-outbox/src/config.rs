@@ -68,8 +68,27 @@ pub struct OutboxConfig {
     /// Above zero. Default 500 ms.
     pub delay_poll: Duration,
     /// How often the gauges are refreshed; each time the outbox is counted.
-    /// Above zero. Default 15 s.
+    /// Where that takes long, less often: it takes a fiftieth of the time at
+    /// most. Above zero. Default 15 s.
     pub stats_interval: Duration,
+    /// How often the gauges per event type are refreshed, by one relay for all. That
+    /// reads the whole table, so it too takes a fiftieth of the time at most.
+    /// Above zero. Default 60 s.
+    pub kinds_interval: Duration,
+    /// Tell relays in other processes of new messages, by NOTIFY over one connection
+    /// per process, beside its pool and at most a hundred times a second; where
+    /// the database has no such thing (SQLite), without effect. Without it they find
+    /// them when they poll, up to `poll_max` later. Switch it off behind a pooler
+    /// that shares sessions (PgBouncer in transaction mode). Default true.
+    pub notify: bool,
+    /// Keep what was published in an archive, readable by message and by key.
+    /// Costs about as much to write as appending did. Default false.
+    pub archive: bool,
+    /// How long the archive keeps a message. Older ones are removed in small bites;
+    /// `Duration::MAX` keeps them for ever. Above zero. Default 30 days.
+    pub archive_retention: Duration,
+    /// Messages that one such bite removes. From 1 to 100,000. Default 1,000.
+    pub archive_bite: u32,
     /// How long a stopping relay waits for outcomes; what has none by then is
     /// repeated by its successor. Any. Default 15 s.
     pub drain_timeout: Duration,
@@ -99,6 +118,11 @@ impl Default for OutboxConfig {
             delete_linger: Duration::from_millis(5),
             delay_poll: Duration::from_millis(500),
             stats_interval: Duration::from_secs(15),
+            kinds_interval: Duration::from_secs(60),
+            notify: true,
+            archive: false,
+            archive_retention: Duration::from_secs(30 * 24 * 3_600),
+            archive_bite: 1_000,
             drain_timeout: Duration::from_secs(15),
         }
     }
@@ -185,6 +209,21 @@ impl OutboxConfig {
                 !self.stats_interval.is_zero(),
                 "stats_interval",
                 "must be above zero",
+            ),
+            (
+                !self.kinds_interval.is_zero(),
+                "kinds_interval",
+                "must be above zero",
+            ),
+            (
+                !self.archive_retention.is_zero(),
+                "archive_retention",
+                "must be above zero; switch the archive off instead",
+            ),
+            (
+                (1..=100_000).contains(&self.archive_bite),
+                "archive_bite",
+                "must be between 1 and 100,000",
             ),
         ];
         match checks.into_iter().find(|(holds, ..)| !holds) {

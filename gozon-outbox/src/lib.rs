@@ -39,7 +39,14 @@
 //! share the 64 partitions of the key space by leases with epochs; each reads
 //! what is ready in its partitions, publishes many batches at once but never a
 //! second message of a key whose first is unconfirmed, and deletes what was
-//! confirmed. A message that was not confirmed holds its key: see [`Relay`].
+//! confirmed. A message that was not confirmed holds its key: see [`Relay`]. One
+//! that the broker refuses for its own sake is a dead letter: people list, replay
+//! or discard it ([`Outbox::dead_letters`]), and every decision is recorded. On
+//! request, what was published is kept in an archive ([`OutboxConfig::archive`]).
+//!
+//! *Waking.* [`gozon_core::Append::committed`] wakes the relay of the same process
+//! and, on PostgreSQL, those of other processes over a connection of their own
+//! ([`OutboxConfig::notify`]). Polling finds everything without either.
 //!
 //! The relay works on the contract [`store::OutboxStore`]; features `postgres`
 //! and `sqlite` bring the adapters, `conformance` the suite that each must pass.
@@ -47,6 +54,7 @@
 mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod desk;
 mod key;
 mod local;
 pub mod metrics;
@@ -54,11 +62,13 @@ mod outbox;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod relay;
+pub mod signal;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod store;
 
 pub use config::{ConfigError, OutboxConfig};
+pub use desk::{DeadLetter, DeadLetterPage, Signature};
 pub use outbox::{NewRow, Outbox, OutboxDatabase};
 pub use relay::{Relay, RelayError};
 pub use store::OutboxStats;

@@ -1,14 +1,19 @@
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gozon_core::{Append, AppendError, ErrorClass, NewMessage, Publisher};
 use gozon_sqlx::{Database, Db, DbError, Migrations};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use crate::config::{ConfigError, OutboxConfig};
+use crate::desk::OutboxDesk;
 use crate::key::partition_of;
 use crate::local::Local;
 use crate::relay::Relay;
+use crate::signal::{self, Signals};
 use crate::store::{OutboxStats, OutboxStore};
 
 /// A transactional outbox on your database: messages that leave if, and only
@@ -16,8 +21,9 @@ use crate::store::{OutboxStats, OutboxStore};
 pub struct Outbox<D: OutboxDatabase> {
     db: Db<D>,
     store: Arc<dyn OutboxStore>,
+    pub(crate) desk: Arc<dyn OutboxDesk>,
     config: Arc<OutboxConfig>,
-    local: Arc<Local>,
+    pub(crate) local: Arc<Local>,
 }
 
 impl<D: OutboxDatabase> Outbox<D> {
@@ -29,6 +35,7 @@ impl<D: OutboxDatabase> Outbox<D> {
         config.validate()?;
         Ok(Self {
             store: D::store(db.clone()),
+            desk: D::desk(db.clone()),
             db,
             config: Arc::new(config),
             local: Arc::default(),
@@ -52,11 +59,44 @@ impl<D: OutboxDatabase> Outbox<D> {
             publisher,
             Arc::clone(&self.config),
             Arc::clone(&self.local),
+            self.signals(),
         )
     }
 
+    /// Tells relays in other processes of what this one commits, until
+    /// `shutdown`. For a process that appends and relays nothing: a relay does
+    /// it by itself. Ends at once where there is nothing to tell with
+    /// (SQLite, or [`OutboxConfig::notify`] switched off).
+    pub async fn announce(&self, shutdown: CancellationToken) {
+        if let Some(signals) = self.signals() {
+            signal::run(signals, Arc::clone(&self.local), shutdown).await;
+        }
+    }
+
+    fn signals(&self) -> Option<Arc<dyn Signals>> {
+        let signals = D::signals(self.db.clone());
+        signals.filter(|_| self.config.notify)
+    }
+
+    /// Tells the relays of other processes that something was decided. They look
+    /// by themselves a second later, so a failure is none.
+    pub(crate) async fn tell_of_decision(&self) {
+        self.local.decided();
+        let Some(signals) = self.signals() else {
+            return;
+        };
+        let telling = async { signals.connect().await?.send(&[]).await };
+        match tokio::time::timeout(Duration::from_secs(1), telling).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => debug!(%error, "no signal about a decision"),
+            Err(_) => debug!("no signal about a decision in time"),
+        }
+    }
+
     /// Which of these ordering keys still have messages in the outbox, as the
-    /// transaction sees it; also held, delayed and dead ones.
+    /// transaction sees it; also held, delayed and dead ones. Cheap while the
+    /// outbox is short, as it is when all is well; a long backlog is walked once
+    /// for all keys of one call, so ask for many at a time.
     ///
     /// # Errors
     /// When the database fails.
@@ -69,9 +109,7 @@ impl<D: OutboxDatabase> Outbox<D> {
             return Ok(HashSet::new());
         }
         let count = self.partitions(tx).await?;
-        let mut partitions: Vec<i32> = keys.iter().map(|key| partition_of(key, count)).collect();
-        partitions.sort_unstable();
-        partitions.dedup();
+        let partitions: Vec<i32> = keys.iter().map(|key| partition_of(key, count)).collect();
         let found = D::keys_pending(tx, keys, &partitions).await?;
         Ok(found.into_iter().collect())
     }
@@ -138,6 +176,7 @@ impl<D: OutboxDatabase> Clone for Outbox<D> {
         Self {
             db: self.db.clone(),
             store: Arc::clone(&self.store),
+            desk: Arc::clone(&self.desk),
             config: Arc::clone(&self.config),
             local: Arc::clone(&self.local),
         }
@@ -164,6 +203,15 @@ pub trait OutboxDatabase: Database {
     /// What the relay works on.
     fn store(db: Db<Self>) -> Arc<dyn OutboxStore>;
 
+    /// What people work on.
+    fn desk(db: Db<Self>) -> Arc<dyn OutboxDesk>;
+
+    /// How processes that share this database tell each other of new messages;
+    /// `None` if they cannot.
+    fn signals(_db: Db<Self>) -> Option<Arc<dyn Signals>> {
+        None
+    }
+
     /// How many partitions the outbox has.
     async fn partitions(tx: &mut Self::Tx) -> Result<u32, DbError>;
 
@@ -171,7 +219,8 @@ pub trait OutboxDatabase: Database {
     /// numbers in the order of the slice.
     async fn insert(tx: &mut Self::Tx, rows: &[NewRow]) -> Result<(), DbError>;
 
-    /// Which of `keys`, which live in `partitions`, have rows.
+    /// Which of `keys`, each of which lives in its partition of `partitions`,
+    /// have rows.
     async fn keys_pending(
         tx: &mut Self::Tx,
         keys: &[String],

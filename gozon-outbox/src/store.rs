@@ -109,6 +109,45 @@ pub struct Kept {
     pub retry_in: Duration,
 }
 
+/// From where the held messages of a partition are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptFrom {
+    /// The partition.
+    pub partition: i32,
+    /// The last of the page before: its key, and its number.
+    pub after: Option<(Option<String>, i64)>,
+}
+
+/// Who lives, as one member sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Membership {
+    /// Members that live, the asking one included.
+    pub live: u32,
+    /// How many of them have a smaller id. The first in this order take what an
+    /// even share leaves over.
+    pub rank: u32,
+}
+
+/// What was decided about dead letters since the last question.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decided {
+    /// The highest number of a decision that was seen.
+    pub number: i64,
+    /// The messages: number and ordering key.
+    pub messages: Vec<(i64, Option<String>)>,
+}
+
+/// How much of one event type waits in the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KindStats {
+    /// The event type, by which messages find their destination.
+    pub kind: String,
+    /// Messages that were not delivered yet, without the dead ones.
+    pub pending: u64,
+    /// The age of the oldest message that could have been delivered.
+    pub oldest_pending: Option<Duration>,
+}
+
 /// What one read wants.
 #[derive(Debug, Clone)]
 pub struct Read {
@@ -161,7 +200,7 @@ pub struct OutboxStats {
 ///
 /// **Time.** Leases, heartbeats and retries are in the database's time.
 /// **Order.** Per key, `seq` grows in the order of commits. **Epochs.** Every
-/// read and every write but [`OutboxStore::delete`] works only on partitions
+/// read and every write but [`OutboxStore::delete`] and [`OutboxStore::archive`] works only on partitions
 /// whose lease still has the epoch that the caller knows, and no take-over
 /// overtakes a write that is under way, so that what was written about a
 /// partition is seen by its next owner. **Concurrency.** Safe to call from many tasks.
@@ -173,13 +212,13 @@ pub trait OutboxStore: Send + Sync {
     async fn partitions(&self) -> Result<u32, DbError>;
 
     /// Says that `member` lives for another `term`, forgets members whose time
-    /// ended (with `alone`: all others) and returns how many live, itself included.
+    /// ended (with `alone`: all others) and returns who lives.
     async fn heartbeat(
         &self,
         member: MemberId,
         term: Duration,
         alone: bool,
-    ) -> Result<u32, DbError>;
+    ) -> Result<Membership, DbError>;
 
     /// Extends all leases of `member` to `term` from now and returns them.
     async fn renew(&self, member: MemberId, term: Duration) -> Result<Vec<Lease>, DbError>;
@@ -204,19 +243,34 @@ pub trait OutboxStore: Send + Sync {
     async fn leave(&self, member: MemberId) -> Result<(), DbError>;
 
     /// The first held or dead message of each key of these partitions, and each
-    /// one without a key. Called after a take-over.
-    async fn kept(&self, partitions: &[i32]) -> Result<Vec<Kept>, DbError>;
+    /// one without a key. Of each partition at most `limit`: the keys in an order
+    /// of the store's choice, then those without a key by their numbers; fewer
+    /// than `limit` say that there are no more. Called after a take-over.
+    async fn kept(&self, from: &[KeptFrom], limit: u32) -> Result<Vec<Kept>, DbError>;
 
     /// Ready messages in order of `seq`, without what is to be left out and
     /// without those behind a held or dead one of their key. Locks nothing and
     /// writes nothing. Per key always from the lowest number.
     async fn read(&self, read: &Read) -> Result<Vec<Row>, DbError>;
 
-    /// Those of these messages that still exist, whatever their state.
+    /// Those of these messages that still exist, whatever their state; dead ones
+    /// without their payload.
     async fn fetch(&self, seqs: &[i64]) -> Result<Vec<Row>, DbError>;
 
     /// Deletes confirmed messages. Checks no epoch: confirmed is confirmed.
     async fn delete(&self, seqs: &[i64]) -> Result<(), DbError>;
+
+    /// As [`OutboxStore::delete`], and keeps them in the archive, both or none.
+    async fn archive(&self, seqs: &[i64]) -> Result<(), DbError>;
+
+    /// Forgets up to `max` messages of the archive that were published more than
+    /// `age` ago, the oldest first. Returns how many.
+    async fn trim(&self, age: Duration, max: u32) -> Result<u64, DbError>;
+
+    /// Up to `limit` decisions about dead letters after that number, in the order
+    /// in which they were committed; with `None` only the number of the last.
+    /// Cheap: asked every second.
+    async fn decided(&self, after: Option<i64>, limit: u32) -> Result<Decided, DbError>;
 
     /// Holds or buries messages that could not be published, and counts the
     /// attempts. Returns the partitions whose lease still stands; what belongs
@@ -236,4 +290,7 @@ pub trait OutboxStore: Send + Sync {
 
     /// How much waits.
     async fn stats(&self) -> Result<OutboxStats, DbError>;
+
+    /// How much waits of each event type. May read the whole outbox.
+    async fn kinds(&self) -> Result<Vec<KindStats>, DbError>;
 }

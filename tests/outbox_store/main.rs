@@ -1,10 +1,14 @@
-//! The rules of an outbox store, on PostgreSQL, and on outboxes that are broken
-//! there on purpose (those that can be broken on SQLite are beside the crate).
+//! The outbox on PostgreSQL: the rules of its store, also tried on outboxes that
+//! are broken on purpose (those that can be broken on SQLite are beside the
+//! crate), and what goes on between processes that share it.
 
 // Helpers of tests fail as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod broken;
+mod process;
+mod sharing;
+mod waking;
 
 use std::pin::Pin;
 

@@ -19,10 +19,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod appending;
+pub mod archive;
+pub mod dead_letters;
 pub mod leasing;
 pub mod reading;
 pub mod relay;
 mod rules;
+pub mod taking_over;
 pub mod writing;
 
 use std::sync::Arc;
@@ -35,7 +38,8 @@ use gozon_sqlx::Db;
 pub use gozon_core::conformance::{Report, Verdict, Violation};
 pub use rules::{Rule, check, rules, run_all};
 
-use crate::store::{Leases, MemberId, OutboxStore, Read, Row};
+use crate::desk::OutboxDesk;
+use crate::store::{Kept, KeptFrom, Lease, Leases, MemberId, OutboxStore, Read, Row};
 use crate::{Outbox, OutboxConfig, OutboxDatabase};
 
 /// A term that does not end during a test.
@@ -52,7 +56,12 @@ pub struct Bench<D: OutboxDatabase> {
     pub outbox: Outbox<D>,
     /// What the relay works on.
     pub store: Arc<dyn OutboxStore>,
+    /// What people work on.
+    pub desk: Arc<dyn OutboxDesk>,
 }
+
+/// Small, so that few messages fill more than one.
+const KEPT_PAGE: u32 = 2;
 
 impl<D: OutboxDatabase> Clone for Bench<D> {
     fn clone(&self) -> Self {
@@ -60,6 +69,7 @@ impl<D: OutboxDatabase> Clone for Bench<D> {
             db: self.db.clone(),
             outbox: self.outbox.clone(),
             store: Arc::clone(&self.store),
+            desk: Arc::clone(&self.desk),
         }
     }
 }
@@ -71,6 +81,7 @@ impl<D: OutboxDatabase> Bench<D> {
         outbox.migrate().await.unwrap();
         Self {
             store: D::store(db.clone()),
+            desk: D::desk(db.clone()),
             db,
             outbox,
         }
@@ -88,6 +99,34 @@ impl<D: OutboxDatabase> Bench<D> {
         let member = MemberId::generate();
         let held = self.store.acquire(member, LONG, 1_024, true).await.unwrap();
         Leases { member, held }
+    }
+
+    /// The held and dead messages that a new owner would load, page by page.
+    pub async fn kept(&self, leases: &Leases) -> Vec<Kept> {
+        let start = |lease: &Lease| KeptFrom {
+            partition: lease.partition,
+            after: None,
+        };
+        let mut from: Vec<KeptFrom> = leases.held.iter().map(start).collect();
+        let mut found = Vec::new();
+        while !from.is_empty() {
+            let page = self.store.kept(&from, KEPT_PAGE).await.unwrap();
+            from = from
+                .into_iter()
+                .filter_map(|from| {
+                    let rows = page.iter().filter(|kept| kept.partition == from.partition);
+                    let rows: Vec<_> = rows.collect();
+                    assert!(rows.len() <= KEPT_PAGE as usize, "more than a page");
+                    let last = rows.last().filter(|_| rows.len() == KEPT_PAGE as usize)?;
+                    Some(KeptFrom {
+                        after: Some((last.key.clone(), last.seq)),
+                        ..from
+                    })
+                })
+                .collect();
+            found.extend(page);
+        }
+        found
     }
 
     /// Everything that is ready in these partitions.

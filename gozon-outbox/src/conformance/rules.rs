@@ -8,7 +8,7 @@ use gozon_core::conformance::{Report, Verdict, Violation};
 use tokio::task::JoinError;
 use tokio::time::timeout;
 
-use super::{Bench, appending, leasing, reading, writing};
+use super::{Bench, appending, archive, dead_letters, leasing, reading, taking_over, writing};
 use crate::OutboxDatabase;
 
 /// What waits for ever breaks its rule as well.
@@ -113,6 +113,22 @@ pub fn rules<D: OutboxDatabase>() -> Vec<Rule<D>> {
         writing::a_lease_taken_again_is_another_lease,
         writing::messages_without_a_key_are_held_one_by_one,
         writing::the_counts_add_up,
+        taking_over::held_keys_are_loaded_page_by_page,
+        taking_over::a_held_key_is_one_entry,
+        taking_over::members_stand_in_one_order,
+        dead_letters::dead_letters_are_listed_page_by_page,
+        dead_letters::a_replayed_dead_letter_keeps_its_place,
+        dead_letters::a_discarded_dead_letter_is_kept_with_the_decision,
+        dead_letters::only_dead_letters_are_decided_about,
+        dead_letters::every_decision_is_recorded,
+        dead_letters::who_follows_the_decisions_misses_none,
+        dead_letters::a_dead_letter_is_looked_at_without_its_payload,
+        archive::an_archived_message_leaves_the_outbox_and_is_found,
+        archive::archiving_twice_changes_nothing,
+        archive::a_deleted_message_is_not_archived,
+        archive::the_archive_of_a_key_is_read_page_by_page,
+        archive::the_archive_is_trimmed_in_bites,
+        archive::the_counts_per_type_add_up,
     ]
 }
 

@@ -1,6 +1,8 @@
 //! The outbox on PostgreSQL.
 
 mod append;
+mod desk;
+mod signal;
 mod store;
 
 use std::sync::Arc;
@@ -9,22 +11,39 @@ use async_trait::async_trait;
 use gozon_sqlx::{Db, DbError, Migration, Migrations, Postgres};
 use sqlx::PgConnection;
 
+use crate::desk::OutboxDesk;
 use crate::outbox::{NewRow, OutboxDatabase};
+use crate::signal::Signals;
 use crate::store::OutboxStore;
 
 #[async_trait]
 impl OutboxDatabase for Postgres {
     const MIGRATIONS: Migrations = Migrations {
         history_table: "gozon_outbox_migrations",
-        steps: &[Migration {
-            version: 1,
-            name: "outbox",
-            sql: include_str!("../../migrations/postgres/0001_outbox.sql"),
-        }],
+        steps: &[
+            Migration {
+                version: 1,
+                name: "outbox",
+                sql: include_str!("../../migrations/postgres/0001_outbox.sql"),
+            },
+            Migration {
+                version: 2,
+                name: "desk",
+                sql: include_str!("../../migrations/postgres/0002_desk.sql"),
+            },
+        ],
     };
 
     fn store(db: Db<Self>) -> Arc<dyn OutboxStore> {
         Arc::new(store::PostgresStore::new(db))
+    }
+
+    fn desk(db: Db<Self>) -> Arc<dyn OutboxDesk> {
+        Arc::new(desk::PostgresDesk::new(db))
+    }
+
+    fn signals(db: Db<Self>) -> Option<Arc<dyn Signals>> {
+        Some(Arc::new(signal::PostgresSignals::new(db)))
     }
 
     async fn partitions(tx: &mut PgConnection) -> Result<u32, DbError> {

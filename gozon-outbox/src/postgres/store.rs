@@ -7,7 +7,8 @@ use sqlx::postgres::PgRow;
 
 use super::append;
 use crate::store::{
-    Failure, Kept, Lease, Leases, MemberId, OutboxStats, OutboxStore, Read, Row, RowState,
+    Decided, Failure, Kept, KeptFrom, KindStats, Lease, Leases, MemberId, Membership, OutboxStats,
+    OutboxStore, Read, Row, RowState,
 };
 
 const READ: &str = include_str!("sql/read.sql");
@@ -25,7 +26,15 @@ const ACQUIRE: &str = include_str!("sql/acquire.sql");
 const FREE: &str = include_str!("sql/free.sql");
 const RELEASE: &str = include_str!("sql/release.sql");
 const LEAVE: &str = include_str!("sql/leave.sql");
+const ARCHIVE: &str = include_str!("sql/archive.sql");
+const TRIM: &str = include_str!("sql/trim.sql");
+const DECIDED: &str = include_str!("sql/decided.sql");
+const LAST_DECISION: &str = include_str!("sql/last_decision.sql");
+const KINDS: &str = include_str!("sql/kinds.sql");
 const STATS: &str = include_str!("sql/stats.sql");
+
+/// A century: databases cannot subtract more from the time of day.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Every call is one statement, so each is atomic without a transaction.
 pub(super) struct PostgresStore {
@@ -49,14 +58,17 @@ impl OutboxStore for PostgresStore {
         member: MemberId,
         term: Duration,
         alone: bool,
-    ) -> Result<u32, DbError> {
-        let live: i64 = sqlx::query_scalar(HEARTBEAT)
+    ) -> Result<Membership, DbError> {
+        let (live, rank): (i64, i64) = sqlx::query_as(HEARTBEAT)
             .bind(member.0)
             .bind(micros(term))
             .bind(alone)
             .fetch_one(self.db.writer())
             .await?;
-        Ok(u32::try_from(live).unwrap_or(u32::MAX))
+        Ok(Membership {
+            live: u32::try_from(live).unwrap_or(u32::MAX),
+            rank: u32::try_from(rank).unwrap_or(u32::MAX),
+        })
     }
 
     async fn renew(&self, member: MemberId, term: Duration) -> Result<Vec<Lease>, DbError> {
@@ -109,9 +121,26 @@ impl OutboxStore for PostgresStore {
         Ok(())
     }
 
-    async fn kept(&self, partitions: &[i32]) -> Result<Vec<Kept>, DbError> {
+    async fn kept(&self, from: &[KeptFrom], limit: u32) -> Result<Vec<Kept>, DbError> {
+        let key = |from: &KeptFrom| from.after.as_ref().and_then(|(key, _)| key.clone());
+        let single = |from: &KeptFrom| match from.after {
+            Some((None, seq)) => Some(seq),
+            _ => None,
+        };
         let rows = sqlx::query(KEPT)
-            .bind(partitions)
+            .bind(from.iter().map(|from| from.partition).collect::<Vec<_>>())
+            .bind(
+                from.iter()
+                    .map(|from| single(from).is_some())
+                    .collect::<Vec<_>>(),
+            )
+            .bind(from.iter().map(key).collect::<Vec<_>>())
+            .bind(
+                from.iter()
+                    .map(|from| single(from).unwrap_or(i64::MIN))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(i64::from(limit))
             .fetch_all(self.db.reader())
             .await?;
         rows.iter().map(kept).collect()
@@ -148,6 +177,44 @@ impl OutboxStore for PostgresStore {
             .execute(self.db.writer())
             .await?;
         Ok(())
+    }
+
+    async fn archive(&self, seqs: &[i64]) -> Result<(), DbError> {
+        sqlx::query(ARCHIVE)
+            .bind(seqs)
+            .execute(self.db.writer())
+            .await?;
+        Ok(())
+    }
+
+    async fn trim(&self, age: Duration, max: u32) -> Result<u64, DbError> {
+        let trimmed = sqlx::query(TRIM)
+            .bind(micros(age.min(LONGEST)))
+            .bind(i64::from(max))
+            .execute(self.db.writer())
+            .await?;
+        Ok(trimmed.rows_affected())
+    }
+
+    async fn decided(&self, after: Option<i64>, limit: u32) -> Result<Decided, DbError> {
+        let Some(after) = after else {
+            let number = sqlx::query_scalar(LAST_DECISION)
+                .fetch_one(self.db.reader())
+                .await?;
+            return Ok(Decided {
+                number,
+                messages: Vec::new(),
+            });
+        };
+        let rows: Vec<(i64, i64, Option<String>)> = sqlx::query_as(DECIDED)
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(self.db.reader())
+            .await?;
+        Ok(Decided {
+            number: rows.last().map_or(after, |(number, ..)| *number),
+            messages: rows.into_iter().map(|(_, seq, key)| (seq, key)).collect(),
+        })
     }
 
     async fn hold(&self, leases: &Leases, failures: &[Failure]) -> Result<Vec<i32>, DbError> {
@@ -236,6 +303,17 @@ impl OutboxStore for PostgresStore {
             dead: count("dead")?,
             oldest_pending: oldest.map(duration),
         })
+    }
+
+    async fn kinds(&self) -> Result<Vec<KindStats>, DbError> {
+        let rows: Vec<(String, i64, Option<i64>)> =
+            sqlx::query_as(KINDS).fetch_all(self.db.reader()).await?;
+        let kinds = rows.into_iter().map(|(kind, pending, oldest)| KindStats {
+            kind,
+            pending: u64::try_from(pending).unwrap_or(0),
+            oldest_pending: oldest.map(duration),
+        });
+        Ok(kinds.collect())
     }
 }
 

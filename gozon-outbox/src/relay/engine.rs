@@ -1,7 +1,7 @@
 //! The relay's one loop. All state lives here, without locks: jobs run beside
 //! it and report back, and after each report the loop starts what can start.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::territory::{Stage, Territory};
 use crate::config::OutboxConfig;
 use crate::local::Local;
 use crate::metrics;
-use crate::store::{MemberId, OutboxStore};
+use crate::store::{KeptFrom, MemberId, OutboxStore};
 
 /// How often at least an event type that does not get through is tested.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -38,6 +38,12 @@ pub(super) struct Engine {
     pub(super) breakers: Breakers,
     pub(super) batches: HashMap<Id, Vec<Ticket>>,
     pub(super) running: Running,
+    /// Partitions whose held keys are being loaded, page by page.
+    pub(super) loading: Vec<KeptFrom>,
+    /// The last decision about a dead letter that was seen.
+    pub(super) decided: Option<i64>,
+    /// Event types that the gauges speak of.
+    pub(super) counted_kinds: HashSet<String>,
     /// Which of the books is served next.
     pub(super) turn: usize,
     pub(super) todo: Todo,
@@ -63,6 +69,8 @@ pub(super) struct Running {
     pub(super) release: bool,
     pub(super) promote: bool,
     pub(super) count: bool,
+    pub(super) count_kinds: bool,
+    pub(super) trim: bool,
 }
 
 /// What waits for its job.
@@ -82,6 +90,11 @@ pub(super) struct Timers {
     pub(super) sweep: Instant,
     pub(super) promote: Instant,
     pub(super) count: Instant,
+    pub(super) count_kinds: Instant,
+    pub(super) trim: Instant,
+    /// When the running counts began: how long they take sets how often they run.
+    pub(super) count_began: Instant,
+    pub(super) count_kinds_began: Instant,
     /// No database call before this.
     pub(super) store: Instant,
 }
@@ -106,6 +119,9 @@ impl Engine {
             jobs: JoinSet::new(),
             batches: HashMap::new(),
             running: Running::default(),
+            loading: Vec::new(),
+            decided: None,
+            counted_kinds: HashSet::new(),
             turn: 0,
             todo: Todo::default(),
             next: Timers {
@@ -116,6 +132,10 @@ impl Engine {
                 sweep: now,
                 promote: now,
                 count: now,
+                count_kinds: now,
+                trim: now,
+                count_began: now,
+                count_kinds_began: now,
                 store: now,
             },
             nudged: false,
@@ -202,7 +222,11 @@ impl Engine {
         // Confirmed is confirmed; what is not deleted now is repeated later.
         let seqs: Vec<i64> = self.todo.deletes.iter().map(|(_, seq)| *seq).collect();
         if !seqs.is_empty()
-            && let Err(error) = jobs::bounded(limit, self.store.delete(&seqs)).await
+            && let Err(error) = jobs::bounded(
+                limit,
+                jobs::finish(self.store.as_ref(), &self.config, &seqs),
+            )
+            .await
         {
             warn!(%error, "confirmed messages could not be deleted and will be repeated");
         }
@@ -237,6 +261,9 @@ impl Engine {
         if self.stopping.is_some() {
             return;
         }
+        if self.local.take_decided() {
+            self.next.look = now;
+        }
         if !self.running.look && now >= self.next.look {
             self.start_look(now);
         }
@@ -254,6 +281,12 @@ impl Engine {
         }
         if !self.running.count && now >= self.next.count {
             self.start_count(now);
+        }
+        if !self.running.count_kinds && now >= self.next.count_kinds {
+            self.start_count_kinds(now);
+        }
+        if !self.running.trim && now >= self.next.trim {
+            self.start_trim(now);
         }
     }
 
@@ -277,6 +310,8 @@ impl Engine {
         consider(self.next.sweep, live && books);
         consider(self.next.promote, live && !self.running.promote);
         consider(self.next.count, live && !self.running.count);
+        consider(self.next.count_kinds, live && !self.running.count_kinds);
+        consider(self.next.trim, live && !self.running.trim);
         // Work that a store outage put off.
         let pending = !self.todo.holds.is_empty() || !self.todo.releases.is_empty();
         consider(now, books && pending && now < self.next.store);

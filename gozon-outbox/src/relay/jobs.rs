@@ -9,24 +9,38 @@ use tokio::time::Instant;
 
 use super::lanes::LaneId;
 use super::territory::share;
-use crate::store::{Failure, Kept, Lease, Leases, MemberId, OutboxStats, OutboxStore, Row};
+use crate::config::OutboxConfig;
+use crate::metrics;
+use crate::store::{
+    Decided, Failure, Kept, KeptFrom, KindStats, Lease, Leases, MemberId, OutboxStats, OutboxStore,
+    Row,
+};
 
 /// What a job reports.
 pub(super) enum Done {
     Ticked(Result<Tick, DbError>),
-    /// How many leases are free.
-    Looked(Result<u32, DbError>),
+    Looked(Result<Look, DbError>),
     Read(Asked, Result<Vec<Row>, DbError>),
     Published(Vec<Outcome>),
     Deleted(Vec<(LaneId, i64)>, Result<(), DbError>),
     Held(Vec<Held>, Leases, Result<Vec<i32>, DbError>),
     Unheld(Vec<Arc<str>>, Result<Vec<i32>, DbError>),
-    Loaded(Vec<i32>, Result<Vec<Kept>, DbError>),
+    Loaded(Vec<KeptFrom>, Result<Vec<Kept>, DbError>),
     Swept(Vec<String>, Result<(), DbError>),
     Fetched(Vec<(LaneId, i64)>, Result<Vec<Row>, DbError>),
     Released(Leases, Result<(), DbError>),
     Promoted(Result<u64, DbError>),
     Counted(Result<OutboxStats, DbError>),
+    CountedKinds(Result<Vec<KindStats>, DbError>),
+    Trimmed(Result<u64, DbError>),
+}
+
+/// What others did since the last glance.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// How many leases nobody holds.
+    pub(super) free: u32,
+    pub(super) decided: Decided,
 }
 
 /// What a read was told.
@@ -84,6 +98,20 @@ pub(super) async fn tick(
             target,
         },
     ))
+}
+
+/// Confirmed messages leave the outbox, for the archive if there is one.
+pub(super) async fn finish(
+    store: &dyn OutboxStore,
+    config: &OutboxConfig,
+    seqs: &[i64],
+) -> Result<(), DbError> {
+    if !config.archive {
+        return store.delete(seqs).await;
+    }
+    store.archive(seqs).await?;
+    metrics::archived(seqs.len());
+    Ok(())
 }
 
 /// No answer from the database in time is an outage like any other.

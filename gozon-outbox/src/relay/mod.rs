@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 use gozon_core::{ErrorClass, Publisher};
 use gozon_sqlx::DbError;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ConfigError, OutboxConfig};
 use crate::local::Local;
+use crate::signal::{self, Signals};
 use crate::store::OutboxStore;
 use engine::Engine;
 
@@ -34,13 +36,15 @@ use engine::Engine;
 /// While the broker confirms nothing of an event type, only a few messages test
 /// it; the others are put aside in the table and leave room for other types.
 /// **Memory.** Payloads in memory have a limit; each held key or put-aside
-/// message takes some hundred bytes. **Wake-up.** [`gozon_core::Append::committed`] wakes the relay of the
-/// same process; everything works with polling alone.
+/// message takes some hundred bytes. **Wake-up.** [`gozon_core::Append::committed`]
+/// wakes the relay of the same process, and where the database can signal also
+/// those of others; everything works with polling alone.
 pub struct Relay {
     store: Arc<dyn OutboxStore>,
     publisher: Arc<dyn Publisher>,
     config: Arc<OutboxConfig>,
     local: Arc<Local>,
+    signals: Option<Arc<dyn Signals>>,
 }
 
 impl Relay {
@@ -60,6 +64,7 @@ impl Relay {
             publisher,
             Arc::new(config),
             Arc::default(),
+            None,
         ))
     }
 
@@ -68,12 +73,14 @@ impl Relay {
         publisher: Arc<dyn Publisher>,
         config: Arc<OutboxConfig>,
         local: Arc<Local>,
+        signals: Option<Arc<dyn Signals>>,
     ) -> Self {
         Self {
             store,
             publisher,
             config,
             local,
+            signals,
         }
     }
 
@@ -85,9 +92,20 @@ impl Relay {
     /// Only for what a repeat does not cure, such as missing tables; never for
     /// an outage of the database or the broker.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), RelayError> {
-        Engine::new(self.store, self.publisher, self.config, self.local)
-            .run(shutdown)
-            .await
+        let mut side = JoinSet::new();
+        if let Some(signals) = self.signals {
+            // Until the relay has drained: others are still told meanwhile.
+            let local = Arc::clone(&self.local);
+            side.spawn(signal::run(signals, local, CancellationToken::new()));
+        }
+        let engine = Engine::new(self.store, self.publisher, self.config, self.local);
+        let result = tokio::select! {
+            result = engine.run(shutdown) => result,
+            // It has no end of its own, so it panicked.
+            Some(Err(lost)) = side.join_next() => Err(RelayError::TaskLost(lost.to_string())),
+        };
+        side.shutdown().await;
+        result
     }
 }
 

@@ -15,9 +15,9 @@ use super::lanes::{LaneId, Message, Ticket};
 use crate::metrics;
 use crate::store::{Failure, Leases, Row, RowState};
 
-/// How often a dead letter is looked at: a person may have replayed or
-/// discarded it.
-const DEAD_RECHECK: Duration = Duration::from_secs(5);
+/// How often a dead letter is looked at although nobody decided about it:
+/// somebody may have repaired the table by hand.
+const DEAD_RECHECK: Duration = Duration::from_secs(60);
 /// What is kept of a reason; brokers may quote whole messages.
 const REASON_CHARS: usize = 500;
 

@@ -1,6 +1,6 @@
 //! What the relay does when a job reports.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use gozon_core::{ErrorClass, Outcome};
@@ -13,10 +13,12 @@ use super::RelayError;
 use super::backoff::pause;
 use super::engine::Engine;
 use super::jobs::{self, Done};
+use super::lanes::LaneId;
 use super::outcomes::message;
+use super::starting::{DECISIONS, KEPT_PAGE, TRIM_PAUSE};
 use super::territory::Stage;
 use crate::metrics;
-use crate::store::{Kept, Lease, Leases, Row};
+use crate::store::{Kept, KeptFrom, KindStats, Lease, Leases, Row};
 
 impl Engine {
     pub(super) fn finish(&mut self, done: Result<(Id, Done), JoinError>) -> Result<(), RelayError> {
@@ -45,8 +47,8 @@ impl Engine {
             }
             Done::Looked(result) => {
                 self.running.look = false;
-                if self.answer("look for free leases", result)? > Some(0) {
-                    self.next.tick = Instant::now();
+                if let Some(look) = self.answer("look for free leases", result)? {
+                    self.looked(look);
                 }
             }
             Done::Read(asked, result) => {
@@ -87,11 +89,11 @@ impl Engine {
                     self.todo.releases.extend(keys);
                 }
             }
-            Done::Loaded(partitions, result) => {
+            Done::Loaded(from, result) => {
                 self.running.books = false;
                 match self.answer("load held keys", result)? {
-                    Some(kept) => self.loaded(&partitions, &kept),
-                    None => self.unload(&partitions),
+                    Some(kept) => self.loaded(from, &kept),
+                    None => self.loading = from,
                 }
             }
             Done::Swept(keys, result) => {
@@ -118,21 +120,37 @@ impl Engine {
             }
             Done::Promoted(result) => {
                 self.running.promote = false;
-                if self.answer("make delayed messages ready", result)? > Some(0) {
+                let promoted = self.answer("make delayed messages ready", result)?;
+                if promoted > Some(0) {
                     self.nudged = true;
+                }
+                if promoted >= Some(u64::from(self.config.read_limit)) {
+                    // More of them may be due.
+                    self.next.promote = Instant::now();
                 }
             }
             Done::Counted(result) => {
                 self.running.count = false;
-                match result {
-                    Ok(stats) => metrics::stats(&stats),
-                    // Counting much takes long; that is no outage.
-                    Err(error) if error.class() == ErrorClass::Retry => {
-                        debug!(%error, "the outbox could not be counted");
-                    }
-                    Err(source) => {
-                        let doing = "count the outbox";
-                        return Err(RelayError::Store { doing, source });
+                let interval = self.config.stats_interval;
+                self.next.count = rested(self.next.count_began, interval);
+                if let Some(stats) = counted("count the outbox", result)? {
+                    metrics::stats(&stats);
+                }
+            }
+            Done::CountedKinds(result) => {
+                self.running.count_kinds = false;
+                let interval = self.config.kinds_interval;
+                self.next.count_kinds = rested(self.next.count_kinds_began, interval);
+                if let Some(kinds) = counted("count the outbox by type", result)? {
+                    self.counted_kinds(&kinds);
+                }
+            }
+            Done::Trimmed(result) => {
+                self.running.trim = false;
+                if let Some(trimmed) = counted("trim the archive", result)? {
+                    metrics::trimmed(trimmed);
+                    if trimmed >= u64::from(self.config.archive_bite) {
+                        self.next.trim = Instant::now() + TRIM_PAUSE;
                     }
                 }
             }
@@ -216,23 +234,66 @@ impl Engine {
         self.publish_territory();
     }
 
-    pub(super) fn loaded(&mut self, partitions: &[i32], kept: &[Kept]) {
+    /// A page of held keys. A partition of which there are no more is active.
+    pub(super) fn loaded(&mut self, from: Vec<KeptFrom>, kept: &[Kept]) {
         let now = Instant::now();
         // Given up or lost while they were being loaded: not ours to hold.
-        let mut ours = self.territory.in_stage(Stage::Loading);
-        ours.retain(|partition| partitions.contains(partition));
-        for kept in kept.iter().filter(|kept| ours.contains(&kept.partition)) {
-            self.lanes.restore(kept, now);
+        let loading = self.territory.in_stage(Stage::Loading);
+        let mut last: HashMap<i32, (u32, &Kept)> = HashMap::new();
+        for kept in kept {
+            let (count, latest) = last.entry(kept.partition).or_insert((0, kept));
+            *count += 1;
+            *latest = kept;
+            if loading.contains(&kept.partition) {
+                self.lanes.restore(kept, now);
+            }
         }
-        self.territory.set_stage(&ours, Stage::Active);
+        let mut whole = Vec::new();
+        for from in from {
+            let partition = from.partition;
+            if !loading.contains(&partition) {
+                continue;
+            }
+            match last.get(&partition) {
+                Some((count, kept)) if *count >= KEPT_PAGE => self.loading.push(KeptFrom {
+                    partition,
+                    after: Some((kept.key.clone(), kept.seq)),
+                }),
+                _ => whole.push(partition),
+            }
+        }
+        self.territory.set_stage(&whole, Stage::Active);
         self.nudged = true;
         self.publish_territory();
     }
 
-    pub(super) fn unload(&mut self, partitions: &[i32]) {
-        let mut ours = self.territory.in_stage(Stage::Loading);
-        ours.retain(|partition| partitions.contains(partition));
-        self.territory.set_stage(&ours, Stage::New);
+    /// What others did: leases that ended are taken at the next heartbeat, dead
+    /// letters that somebody decided about are looked at.
+    fn looked(&mut self, look: jobs::Look) {
+        let now = Instant::now();
+        if look.free > 0 {
+            self.next.tick = now;
+        }
+        let decisions = look.decided.messages;
+        match self.decided.replace(look.decided.number) {
+            // Our first glance: what was loaded before it may be decided.
+            None => self.lanes.hasten_dead(now),
+            Some(_) => metrics::decisions(decisions.len()),
+        }
+        for (seq, key) in &decisions {
+            self.lanes
+                .decided(&LaneId::of(key.as_deref(), *seq), *seq, now);
+        }
+        if decisions.len() >= usize::try_from(DECISIONS).unwrap_or(usize::MAX) {
+            self.next.look = now;
+        }
+    }
+
+    fn counted_kinds(&mut self, kinds: &[KindStats]) {
+        let present: HashSet<String> = kinds.iter().map(|stats| stats.kind.clone()).collect();
+        let left = self.counted_kinds.difference(&present);
+        metrics::kinds(kinds, left.map(String::as_str));
+        self.counted_kinds = present;
     }
 
     pub(super) fn released(&mut self, leases: &Leases, released: bool) {
@@ -282,5 +343,26 @@ impl Engine {
         if capped || found >= usize::try_from(asked.limit).unwrap_or(usize::MAX) {
             self.nudged = true;
         }
+    }
+}
+
+/// How much slower than the work itself counting comes back.
+const COUNT_SHARE: u32 = 50;
+
+/// When what began at `began` and ended now may begin again.
+fn rested(began: Instant, interval: Duration) -> Instant {
+    let took = began.elapsed();
+    began + interval.max(took.saturating_mul(COUNT_SHARE))
+}
+
+/// Counting much takes long, and nothing depends on it: that is no outage.
+fn counted<T>(doing: &'static str, result: Result<T, DbError>) -> Result<Option<T>, RelayError> {
+    match result {
+        Ok(counted) => Ok(Some(counted)),
+        Err(error) if error.class() == ErrorClass::Retry => {
+            debug!(%error, "the relay could not {doing}");
+            Ok(None)
+        }
+        Err(source) => Err(RelayError::Store { doing, source }),
     }
 }

@@ -10,7 +10,8 @@ use super::engine::Engine;
 use super::jobs::{self, Asked, Done};
 use super::lanes::{Message, Verdict};
 use super::territory::Stage;
-use crate::store::Read;
+use crate::metrics;
+use crate::store::{KeptFrom, Read};
 
 /// Held messages that one statement fetches, and deletes that one statement makes.
 const FETCH: usize = 64;
@@ -21,6 +22,13 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const TICK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often at least leases are looked for that nobody holds.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Decisions about dead letters that one glance takes in.
+pub(super) const DECISIONS: u32 = 1_000;
+/// Held keys of one partition that one statement loads.
+pub(super) const KEPT_PAGE: u32 = 500;
+/// How often the archive is trimmed; and the pause between two bites.
+const TRIM_EVERY: Duration = Duration::from_secs(60);
+pub(super) const TRIM_PAUSE: Duration = Duration::from_millis(100);
 /// A smaller batch is not worth a round trip of its own.
 const SMALL_BATCH: usize = 16;
 
@@ -123,16 +131,27 @@ impl Engine {
         });
     }
 
-    /// Between two heartbeats a glance whether somebody's leases have ended.
+    /// Between two heartbeats a glance whether somebody's leases have ended, and
+    /// whether somebody decided about dead letters.
     pub(super) fn start_look(&mut self, now: Instant) {
         self.next.look = now + LOOK_EVERY.min(self.config.term / 10);
-        if self.config.sole_process || self.running.tick {
-            return;
-        }
         self.running.look = true;
         let (store, bound) = (Arc::clone(&self.store), self.store_timeout());
-        self.jobs
-            .spawn(async move { Done::Looked(jobs::bounded(bound, store.free()).await) });
+        // Whoever is alone takes everything at its heartbeat; during a heartbeat
+        // the answer would be old.
+        let ask_for_free = !self.config.sole_process && !self.running.tick;
+        let after = self.decided;
+        self.jobs.spawn(async move {
+            let look = async {
+                let free = match ask_for_free {
+                    true => store.free().await?,
+                    false => 0,
+                };
+                let decided = store.decided(after, DECISIONS).await?;
+                Ok(jobs::Look { free, decided })
+            };
+            Done::Looked(jobs::bounded(bound, look).await)
+        });
     }
 
     pub(super) fn start_read(&mut self, now: Instant) {
@@ -173,9 +192,11 @@ impl Engine {
         let deletes: Vec<_> = self.todo.deletes.drain(..count).collect();
         let seqs: Vec<i64> = deletes.iter().map(|(_, seq)| *seq).collect();
         let (store, bound) = (Arc::clone(&self.store), self.store_timeout());
+        let config = Arc::clone(&self.config);
         self.jobs.spawn(async move {
             failpoint!("outbox.confirmed");
-            let result = jobs::bounded(bound, store.delete(&seqs)).await;
+            let finished = jobs::finish(store.as_ref(), &config, &seqs);
+            let result = jobs::bounded(bound, finished).await;
             failpoint!("outbox.deleted");
             Done::Deleted(deletes, result)
         });
@@ -229,14 +250,25 @@ impl Engine {
     }
 
     fn start_load(&mut self) -> bool {
-        let Some(partitions) = self.loadable() else {
+        if self.stopping.is_some() {
             return false;
-        };
-        self.territory.set_stage(&partitions, Stage::Loading);
+        }
+        if self.loading.is_empty() {
+            let Some(partitions) = self.loadable() else {
+                return false;
+            };
+            self.territory.set_stage(&partitions, Stage::Loading);
+            let from = partitions.into_iter().map(|partition| KeptFrom {
+                partition,
+                after: None,
+            });
+            self.loading = from.collect();
+        }
         let (store, bound) = (Arc::clone(&self.store), self.store_timeout());
+        let from = std::mem::take(&mut self.loading);
         self.jobs.spawn(async move {
-            let kept = jobs::bounded(bound, store.kept(&partitions)).await;
-            Done::Loaded(partitions, kept)
+            let kept = jobs::bounded(bound, store.kept(&from, KEPT_PAGE)).await;
+            Done::Loaded(from, kept)
         });
         true
     }
@@ -319,9 +351,39 @@ impl Engine {
 
     pub(super) fn start_count(&mut self, now: Instant) {
         self.running.count = true;
-        self.next.count = now + self.config.stats_interval;
+        self.next.count_began = now;
         let (store, bound) = (Arc::clone(&self.store), self.store_timeout());
         self.jobs
             .spawn(async move { Done::Counted(jobs::bounded(bound, store.stats()).await) });
+    }
+
+    /// One relay counts for all: it reads the whole table.
+    pub(super) fn start_count_kinds(&mut self, now: Instant) {
+        self.next.count_kinds = now + LOOK_EVERY;
+        if !self.territory.owns(0) {
+            metrics::kinds(&[], self.counted_kinds.iter().map(String::as_str));
+            self.counted_kinds.clear();
+            return;
+        }
+        self.running.count_kinds = true;
+        self.next.count_kinds_began = now;
+        let (store, bound) = (Arc::clone(&self.store), self.store_timeout());
+        self.jobs
+            .spawn(async move { Done::CountedKinds(jobs::bounded(bound, store.kinds()).await) });
+    }
+
+    /// One relay trims for all, a bite at a time.
+    pub(super) fn start_trim(&mut self, now: Instant) {
+        self.next.trim = now + LOOK_EVERY;
+        let age = self.config.archive_retention;
+        if !self.config.archive || age == Duration::MAX || !self.territory.owns(0) {
+            return;
+        }
+        self.next.trim = now + TRIM_EVERY;
+        self.running.trim = true;
+        let (store, bound) = (Arc::clone(&self.store), self.store_timeout());
+        let bite = self.config.archive_bite;
+        self.jobs
+            .spawn(async move { Done::Trimmed(jobs::bounded(bound, store.trim(age, bite)).await) });
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-use crate::store::{Lease, Leases, MemberId};
+use crate::store::{Lease, Leases, MemberId, Membership};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -171,9 +171,11 @@ impl Territory {
     }
 }
 
-/// The fair share of one of `members`.
-pub(super) fn share(partitions: u32, members: u32) -> u32 {
-    partitions.div_ceil(members.max(1))
+/// The even share of one member; what is left over goes to the first of them,
+/// so that all shares together are all partitions.
+pub(super) fn share(partitions: u32, members: Membership) -> u32 {
+    let live = members.live.max(1);
+    partitions / live + u32::from(members.rank < partitions % live)
 }
 
 #[cfg(test)]
@@ -189,10 +191,17 @@ mod tests {
     }
 
     #[test]
-    fn shares_cover_all_partitions() {
-        assert_eq!(share(64, 1), 64);
-        assert_eq!(share(64, 3), 22);
-        assert_eq!(share(64, 0), 64);
+    fn shares_are_even_and_cover_all_partitions() {
+        for live in 1..=80 {
+            let shares: Vec<u32> = (0..live)
+                .map(|rank| share(64, Membership { live, rank }))
+                .collect();
+
+            assert_eq!(shares.iter().sum::<u32>(), 64);
+            assert!(shares[0] - shares[shares.len() - 1] <= 1, "{shares:?}");
+        }
+        let nobody = Membership { live: 0, rank: 0 };
+        assert_eq!(share(64, nobody), 64);
     }
 
     #[test]

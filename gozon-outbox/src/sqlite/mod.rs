@@ -1,6 +1,7 @@
 //! The outbox on SQLite.
 
 mod append;
+mod desk;
 mod store;
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use async_trait::async_trait;
 use gozon_sqlx::{Db, DbError, Migration, Migrations, Sqlite};
 use sqlx::SqliteConnection;
 
+use crate::desk::OutboxDesk;
 use crate::outbox::{NewRow, OutboxDatabase};
 use crate::store::OutboxStore;
 
@@ -16,15 +18,26 @@ use crate::store::OutboxStore;
 impl OutboxDatabase for Sqlite {
     const MIGRATIONS: Migrations = Migrations {
         history_table: "gozon_outbox_migrations",
-        steps: &[Migration {
-            version: 1,
-            name: "outbox",
-            sql: include_str!("../../migrations/sqlite/0001_outbox.sql"),
-        }],
+        steps: &[
+            Migration {
+                version: 1,
+                name: "outbox",
+                sql: include_str!("../../migrations/sqlite/0001_outbox.sql"),
+            },
+            Migration {
+                version: 2,
+                name: "desk",
+                sql: include_str!("../../migrations/sqlite/0002_desk.sql"),
+            },
+        ],
     };
 
     fn store(db: Db<Self>) -> Arc<dyn OutboxStore> {
         Arc::new(store::SqliteStore::new(db))
+    }
+
+    fn desk(db: Db<Self>) -> Arc<dyn OutboxDesk> {
+        Arc::new(desk::SqliteDesk::new(db))
     }
 
     async fn partitions(tx: &mut SqliteConnection) -> Result<u32, DbError> {

@@ -8,7 +8,8 @@ use sqlx::sqlite::SqliteRow;
 
 use super::append;
 use crate::store::{
-    Failure, Kept, Lease, Leases, MemberId, OutboxStats, OutboxStore, Read, Row, RowState,
+    Decided, Failure, Kept, KeptFrom, KindStats, Lease, Leases, MemberId, Membership, OutboxStats,
+    OutboxStore, Read, Row, RowState,
 };
 
 const READ: &str = include_str!("sql/read.sql");
@@ -31,7 +32,15 @@ const FREE: &str = include_str!("sql/free.sql");
 const RELEASE: &str = include_str!("sql/release.sql");
 const LEAVE: &str = include_str!("sql/leave.sql");
 const RESIGN: &str = include_str!("sql/resign.sql");
+const ARCHIVE: &str = include_str!("sql/archive.sql");
+const TRIM: &str = include_str!("sql/trim.sql");
+const DECIDED: &str = include_str!("sql/decided.sql");
+const LAST_DECISION: &str = include_str!("sql/last_decision.sql");
+const KINDS: &str = include_str!("sql/kinds.sql");
 const STATS: &str = include_str!("sql/stats.sql");
+
+/// A century: what is older than that no archive holds.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// SQLite has one writer, so a transaction that checked a lease keeps it.
 pub(super) struct SqliteStore {
@@ -55,7 +64,7 @@ impl OutboxStore for SqliteStore {
         member: MemberId,
         term: Duration,
         alone: bool,
-    ) -> Result<u32, DbError> {
+    ) -> Result<Membership, DbError> {
         let mut tx = self.db.begin().await?;
         sqlx::query(BURY)
             .bind(member.0)
@@ -67,9 +76,15 @@ impl OutboxStore for SqliteStore {
             .bind(micros(term))
             .execute(&mut *tx)
             .await?;
-        let live: i64 = sqlx::query_scalar(MEMBERS).fetch_one(&mut *tx).await?;
+        let (live, rank): (i64, i64) = sqlx::query_as(MEMBERS)
+            .bind(member.0)
+            .fetch_one(&mut *tx)
+            .await?;
         tx.commit().await?;
-        Ok(u32::try_from(live).unwrap_or(u32::MAX))
+        Ok(Membership {
+            live: u32::try_from(live).unwrap_or(u32::MAX),
+            rank: u32::try_from(rank).unwrap_or(u32::MAX),
+        })
     }
 
     async fn renew(&self, member: MemberId, term: Duration) -> Result<Vec<Lease>, DbError> {
@@ -119,12 +134,27 @@ impl OutboxStore for SqliteStore {
         tx.commit().await
     }
 
-    async fn kept(&self, partitions: &[i32]) -> Result<Vec<Kept>, DbError> {
-        let rows = sqlx::query(KEPT)
-            .bind(json!(partitions).to_string())
-            .fetch_all(self.db.reader())
-            .await?;
-        rows.iter().map(kept).collect()
+    async fn kept(&self, from: &[KeptFrom], limit: u32) -> Result<Vec<Kept>, DbError> {
+        let mut found = Vec::new();
+        for KeptFrom { partition, after } in from {
+            let key = after.as_ref().and_then(|(key, _)| key.as_deref());
+            let single = match after {
+                Some((None, seq)) => Some(*seq),
+                _ => None,
+            };
+            let rows = sqlx::query(KEPT)
+                .bind(partition)
+                .bind(single.is_some())
+                .bind(key)
+                .bind(single.unwrap_or(i64::MIN))
+                .bind(i64::from(limit))
+                .fetch_all(self.db.reader())
+                .await?;
+            for row in &rows {
+                found.push(kept(row)?);
+            }
+        }
+        Ok(found)
     }
 
     async fn read(&self, read: &Read) -> Result<Vec<Row>, DbError> {
@@ -156,6 +186,44 @@ impl OutboxStore for SqliteStore {
             .execute(self.db.writer())
             .await?;
         Ok(())
+    }
+
+    async fn archive(&self, seqs: &[i64]) -> Result<(), DbError> {
+        let seqs = json!(seqs).to_string();
+        let mut tx = self.db.begin().await?;
+        sqlx::query(ARCHIVE).bind(&seqs).execute(&mut *tx).await?;
+        sqlx::query(DELETE).bind(&seqs).execute(&mut *tx).await?;
+        tx.commit().await
+    }
+
+    async fn trim(&self, age: Duration, max: u32) -> Result<u64, DbError> {
+        let trimmed = sqlx::query(TRIM)
+            .bind(micros(age.min(LONGEST)))
+            .bind(i64::from(max))
+            .execute(self.db.writer())
+            .await?;
+        Ok(trimmed.rows_affected())
+    }
+
+    async fn decided(&self, after: Option<i64>, limit: u32) -> Result<Decided, DbError> {
+        let Some(after) = after else {
+            let number = sqlx::query_scalar(LAST_DECISION)
+                .fetch_one(self.db.reader())
+                .await?;
+            return Ok(Decided {
+                number,
+                messages: Vec::new(),
+            });
+        };
+        let rows: Vec<(i64, i64, Option<String>)> = sqlx::query_as(DECIDED)
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(self.db.reader())
+            .await?;
+        Ok(Decided {
+            number: rows.last().map_or(after, |(number, ..)| *number),
+            messages: rows.into_iter().map(|(_, seq, key)| (seq, key)).collect(),
+        })
     }
 
     async fn hold(&self, leases: &Leases, failures: &[Failure]) -> Result<Vec<i32>, DbError> {
@@ -243,6 +311,17 @@ impl OutboxStore for SqliteStore {
             dead: count("dead")?,
             oldest_pending: oldest.map(duration),
         })
+    }
+
+    async fn kinds(&self) -> Result<Vec<KindStats>, DbError> {
+        let rows: Vec<(String, i64, Option<i64>)> =
+            sqlx::query_as(KINDS).fetch_all(self.db.reader()).await?;
+        let kinds = rows.into_iter().map(|(kind, pending, oldest)| KindStats {
+            kind,
+            pending: u64::try_from(pending).unwrap_or(0),
+            oldest_pending: oldest.map(duration),
+        });
+        Ok(kinds.collect())
     }
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod broker;
+mod decisions;
 mod failures;
 mod order;
 mod outage;
@@ -203,7 +204,8 @@ async fn draining_waits_for_outcomes_and_gives_the_leases_back() {
             .store
             .heartbeat(heir, term, false)
             .await
-            .unwrap(),
+            .unwrap()
+            .live,
         1
     );
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gozon_outbox::store::{
-    Failure, Kept, Lease, Leases, MemberId, OutboxStats, OutboxStore, Read, Row,
+    Decided, Failure, Kept, KeptFrom, KindStats, Lease, Leases, MemberId, Membership, OutboxStats,
+    OutboxStore, Read, Row,
 };
 use gozon_sqlx::DbError;
 use tokio::sync::watch;
@@ -163,18 +164,22 @@ macro_rules! forward {
 
 forward! {
     partitions() -> u32;
-    heartbeat(member: MemberId, term: Duration, alone: bool) -> u32;
+    heartbeat(member: MemberId, term: Duration, alone: bool) -> Membership;
     renew(member: MemberId, term: Duration) -> Vec<Lease>;
     acquire(member: MemberId, term: Duration, max: u32, alone: bool) -> Vec<Lease>;
     free() -> u32;
     release(leases: &Leases) -> ();
     leave(member: MemberId) -> ();
-    kept(partitions: &[i32]) -> Vec<Kept>;
+    kept(from: &[KeptFrom], limit: u32) -> Vec<Kept>;
     read(read: &Read) -> Vec<Row>;
     fetch(seqs: &[i64]) -> Vec<Row>;
     delete(seqs: &[i64]) -> ();
+    archive(seqs: &[i64]) -> ();
+    trim(age: Duration, max: u32) -> u64;
+    decided(after: Option<i64>, limit: u32) -> Decided;
     hold(leases: &Leases, failures: &[Failure]) -> Vec<i32>;
     unhold(leases: &Leases, keys: &[String]) -> Vec<i32>;
     promote(leases: &Leases, max: u32) -> u64;
     stats() -> OutboxStats;
+    kinds() -> Vec<KindStats>;
 }

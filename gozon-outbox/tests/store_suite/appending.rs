@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gozon_outbox::conformance::Bench;
+use gozon_outbox::desk::OutboxDesk;
 use gozon_outbox::store::OutboxStore;
 use gozon_outbox::{NewRow, OutboxConfig, OutboxDatabase};
 use gozon_sqlx::{Database, Db, DbError, Migrations, Sqlite};
@@ -45,6 +46,10 @@ impl<F: Flaw> OutboxDatabase for Flawed<F> {
 
     fn store(db: Db<Self>) -> Arc<dyn OutboxStore> {
         Sqlite::store(Db::new(db.writer().clone()).with_reader(db.reader().clone()))
+    }
+
+    fn desk(db: Db<Self>) -> Arc<dyn OutboxDesk> {
+        Sqlite::desk(Db::new(db.writer().clone()).with_reader(db.reader().clone()))
     }
 
     async fn partitions(tx: &mut SqliteConnection) -> Result<u32, DbError> {

@@ -138,6 +138,50 @@ const CAUGHT: &[(Fault, &str)] = &[
     (Fault::CountsNoDelayed, "the_counts_add_up"),
     (Fault::CountsNoHeld, "the_counts_add_up"),
     (Fault::CountsNoAge, "the_counts_add_up"),
+    (
+        Fault::SkipsBetweenPages,
+        "held_keys_are_loaded_page_by_page",
+    ),
+    (Fault::KeepsEveryRow, "a_held_key_is_one_entry"),
+    (Fault::RanksEverybodyFirst, "members_stand_in_one_order"),
+    (Fault::ListsFromTheStart, LISTED),
+    (Fault::ListsWithoutReason, LISTED),
+    (Fault::ReplaysAsReady, REPLAYED),
+    (Fault::ReplaysNothing, REPLAYED),
+    (
+        Fault::DiscardsForGood,
+        "a_discarded_dead_letter_is_kept_with_the_decision",
+    ),
+    (
+        Fault::DecidesAboutAnything,
+        "only_dead_letters_are_decided_about",
+    ),
+    (Fault::ForgetsWhoDecided, RECORDED),
+    (Fault::ListsDecisionsForwards, RECORDED),
+    (
+        Fault::SkipsDecisions,
+        "who_follows_the_decisions_misses_none",
+    ),
+    (
+        Fault::CarriesTheDead,
+        "a_dead_letter_is_looked_at_without_its_payload",
+    ),
+    (
+        Fault::ArchivesNothing,
+        "an_archived_message_leaves_the_outbox_and_is_found",
+    ),
+    (Fault::ArchivesAgain, "archiving_twice_changes_nothing"),
+    (
+        Fault::ArchivesWhatIsDeleted,
+        "a_deleted_message_is_not_archived",
+    ),
+    (
+        Fault::ReadsTheArchiveBackwards,
+        "the_archive_of_a_key_is_read_page_by_page",
+    ),
+    (Fault::TrimsWithoutLimit, "the_archive_is_trimmed_in_bites"),
+    (Fault::TrimsTheYoung, "the_archive_is_trimmed_in_bites"),
+    (Fault::CountsTheDeadByType, "the_counts_per_type_add_up"),
 ];
 
 const DELAYED: &str = "a_delayed_message_draws_its_number_when_it_is_due";
@@ -150,6 +194,9 @@ const NEXT_OWNER: &str = "a_held_key_is_found_by_its_next_owner";
 const HELD_KEY: &str = "a_held_key_leaves_the_ready_set_and_comes_back_in_order";
 const EPOCH: &str = "every_write_but_a_delete_checks_the_epoch";
 const AGAIN: &str = "a_lease_taken_again_is_another_lease";
+const LISTED: &str = "dead_letters_are_listed_page_by_page";
+const REPLAYED: &str = "a_replayed_dead_letter_keeps_its_place";
+const RECORDED: &str = "every_decision_is_recorded";
 const KEYLESS: &str = "messages_without_a_key_are_held_one_by_one";
 
 /// Each flaw of what joins the caller's transaction, likewise.

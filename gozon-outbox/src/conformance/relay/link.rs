@@ -10,7 +10,10 @@ use tokio::sync::watch;
 
 use super::log::Log;
 use super::memory::{Memory, PARTITIONS};
-use crate::store::{Failure, Kept, Lease, Leases, MemberId, OutboxStats, OutboxStore, Read, Row};
+use crate::store::{
+    Decided, Failure, Kept, KeptFrom, KindStats, Lease, Leases, MemberId, Membership, OutboxStats,
+    OutboxStore, Read, Row,
+};
 
 /// What a relay's database calls come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +104,7 @@ impl OutboxStore for Link {
         member: MemberId,
         term: Duration,
         alone: bool,
-    ) -> Result<u32, DbError> {
+    ) -> Result<Membership, DbError> {
         self.call_as(member, move |memory| memory.heartbeat(member, term, alone))
             .await
     }
@@ -137,9 +140,9 @@ impl OutboxStore for Link {
         self.call(move |memory| memory.leave(member)).await
     }
 
-    async fn kept(&self, partitions: &[i32]) -> Result<Vec<Kept>, DbError> {
-        let partitions = partitions.to_vec();
-        self.call(move |memory| memory.kept(&partitions)).await
+    async fn kept(&self, from: &[KeptFrom], limit: u32) -> Result<Vec<Kept>, DbError> {
+        let from = from.to_vec();
+        self.call(move |memory| memory.kept(&from, limit)).await
     }
 
     async fn read(&self, read: &Read) -> Result<Vec<Row>, DbError> {
@@ -159,6 +162,20 @@ impl OutboxStore for Link {
             memory.delete(&seqs);
         })
         .await
+    }
+
+    /// What was published leaves; nobody reads the archive of this outbox.
+    async fn archive(&self, seqs: &[i64]) -> Result<(), DbError> {
+        self.delete(seqs).await
+    }
+
+    async fn trim(&self, _age: Duration, _max: u32) -> Result<u64, DbError> {
+        self.call(|_| 0).await
+    }
+
+    /// Nobody decides here.
+    async fn decided(&self, _after: Option<i64>, _limit: u32) -> Result<Decided, DbError> {
+        self.call(|_| Decided::default()).await
     }
 
     async fn hold(&self, leases: &Leases, failures: &[Failure]) -> Result<Vec<i32>, DbError> {
@@ -188,5 +205,9 @@ impl OutboxStore for Link {
 
     async fn stats(&self) -> Result<OutboxStats, DbError> {
         self.call(Memory::stats).await
+    }
+
+    async fn kinds(&self) -> Result<Vec<KindStats>, DbError> {
+        self.call(Memory::kinds).await
     }
 }

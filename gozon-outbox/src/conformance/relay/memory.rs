@@ -9,7 +9,10 @@ use gozon_core::{MessageId, NewMessage};
 use tokio::time::Instant;
 
 use crate::key::partition_of;
-use crate::store::{Failure, Kept, Lease, Leases, MemberId, OutboxStats, Read, Row, RowState};
+use crate::store::{
+    Failure, Kept, KeptFrom, KindStats, Lease, Leases, MemberId, Membership, OutboxStats, Read,
+    Row, RowState,
+};
 
 /// Few, so that keys meet in one and every relay has some.
 pub(super) const PARTITIONS: u32 = 8;
@@ -191,14 +194,18 @@ impl Memory {
         self.with(|state| state.members.len())
     }
 
-    pub(super) fn heartbeat(&self, member: MemberId, term: Duration, alone: bool) -> u32 {
+    pub(super) fn heartbeat(&self, member: MemberId, term: Duration, alone: bool) -> Membership {
         self.with(|state| {
             let now = Instant::now();
             state
                 .members
                 .retain(|other, until| *other == member || (!alone && *until > now));
             state.members.insert(member, now + term);
-            u32::try_from(state.members.len()).unwrap()
+            let before = state.members.keys().filter(|other| other.0 < member.0);
+            Membership {
+                live: u32::try_from(state.members.len()).unwrap(),
+                rank: u32::try_from(before.count()).unwrap(),
+            }
         })
     }
 
@@ -258,29 +265,10 @@ impl Memory {
         });
     }
 
-    pub(super) fn kept(&self, partitions: &[i32]) -> Vec<Kept> {
+    pub(super) fn kept(&self, from: &[KeptFrom], limit: u32) -> Vec<Kept> {
         self.with(|state| {
-            let now = Instant::now();
-            let mut kept: Vec<Kept> = Vec::new();
-            for stored in state.rows.values() {
-                let row = &stored.row;
-                let ours = partitions.contains(&row.partition) && is_kept(row);
-                let known = row.key.is_some() && kept.iter().any(|kept| kept.key == row.key);
-                if ours && !known {
-                    kept.push(Kept {
-                        seq: row.seq,
-                        partition: row.partition,
-                        key: row.key.clone(),
-                        kind: row.kind.clone(),
-                        dead: row.state == RowState::Dead,
-                        attempts: row.attempts,
-                        retry_in: stored
-                            .retry_at
-                            .map_or(Duration::ZERO, |at| at.saturating_duration_since(now)),
-                    });
-                }
-            }
-            kept
+            let pages = from.iter().map(|from| state.page(from, limit as usize));
+            pages.flatten().collect()
         })
     }
 
@@ -431,6 +419,28 @@ impl Memory {
             }
         })
     }
+
+    pub(super) fn kinds(&self) -> Vec<KindStats> {
+        self.with(|state| {
+            let now = Instant::now();
+            let mut kinds: BTreeMap<&str, KindStats> = BTreeMap::new();
+            for stored in state.rows.values() {
+                if stored.row.state == RowState::Dead {
+                    continue;
+                }
+                let stats = kinds.entry(&stored.row.kind).or_insert_with(|| KindStats {
+                    kind: stored.row.kind.clone(),
+                    pending: 0,
+                    oldest_pending: None,
+                });
+                stats.pending += 1;
+                if stored.row.state != RowState::Delayed {
+                    stats.oldest_pending = stats.oldest_pending.max(Some(now - stored.since));
+                }
+            }
+            kinds.into_values().collect()
+        })
+    }
 }
 
 impl History {
@@ -462,6 +472,38 @@ impl State {
             })
             .take(max)
             .collect()
+    }
+
+    /// The first of each key in the order of the keys, then those without one.
+    fn page(&self, from: &KeptFrom, limit: usize) -> Vec<Kept> {
+        let now = Instant::now();
+        let place = |key: Option<&str>, seq: i64| (key.is_none(), key.map(str::to_owned), seq);
+        let after = from.after.as_ref();
+        let after = after.map(|(key, seq)| match key {
+            // A key is done with its first message.
+            Some(key) => place(Some(key), i64::MAX),
+            None => place(None, *seq),
+        });
+        let mut known = HashSet::new();
+        let mut kept: Vec<Kept> = self
+            .rows
+            .values()
+            .filter(|stored| stored.row.partition == from.partition && is_kept(&stored.row))
+            .filter(|stored| stored.row.key.is_none() || known.insert(&stored.row.key))
+            .map(|Stored { row, retry_at, .. }| Kept {
+                seq: row.seq,
+                partition: row.partition,
+                key: row.key.clone(),
+                kind: row.kind.clone(),
+                dead: row.state == RowState::Dead,
+                attempts: row.attempts,
+                retry_in: retry_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now)),
+            })
+            .filter(|kept| Some(place(kept.key.as_deref(), kept.seq)) > after)
+            .collect();
+        kept.sort_by_key(|kept| place(kept.key.as_deref(), kept.seq));
+        kept.truncate(limit);
+        kept
     }
 
     /// As the databases do, it looks at owner and epoch, not at the term: until

@@ -17,7 +17,7 @@ const CREW: usize = 4;
 /// committed and the broker answers anything: everything arrives, and each key
 /// in the order of its commits.
 pub async fn whatever_happens_everything_arrives_in_order(stage: &Stage) {
-    for seed in 0..3 {
+    for seed in 0..8 {
         storm(stage, seed).await;
     }
 }

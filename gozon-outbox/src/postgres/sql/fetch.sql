@@ -1,4 +1,7 @@
-SELECT seq, partition, state, key, kind, attempts, attributes, data
+-- A dead one is only looked at: its payload, which the broker may have refused
+-- for its size, stays where it is.
+SELECT seq, partition, state, key, kind, attempts, attributes,
+    CASE WHEN state = 'dead' THEN ''::bytea ELSE data END AS data
 FROM gozon_outbox
 WHERE seq = ANY($1::int8[])
 ORDER BY seq

@@ -8,5 +8,5 @@ alive AS (
     VALUES ($1, clock_timestamp() + $2 * interval '1 microsecond')
     ON CONFLICT (id) DO UPDATE SET until = excluded.until
 )
-SELECT 1 + count(*) FROM gozon_outbox_members
+SELECT 1 + count(*), count(*) FILTER (WHERE id < $1) FROM gozon_outbox_members
 WHERE id <> $1 AND NOT $3 AND until > clock_timestamp()

@@ -16,6 +16,7 @@ held AS (
     SET state = f.state,
         attempts = o.attempts + f.attempts,
         last_error = f.error,
+        failed_at = clock_timestamp(),
         retry_at = CASE WHEN f.state = 'held'
             THEN clock_timestamp() + f.retry_us * interval '1 microsecond' END
     FROM unnest($4::int8[], $5::text[], $6::text[], $7::int8[], $8::int4[])

@@ -73,6 +73,7 @@ impl Lanes {
                 dead,
                 stage: Stage::Writing,
                 alone,
+                decided: false,
                 swept: false,
             });
         }
@@ -85,6 +86,7 @@ impl Lanes {
         {
             self.known.remove(&hold.seq);
             self.unwritten = self.unwritten.saturating_sub(1);
+            let due = hold.due(due);
             hold.stage = Stage::Until(due);
             if !lane.leaving {
                 self.due.insert((due, id.clone()));
@@ -136,8 +138,41 @@ impl Lanes {
             && lane.stage() == Some(Stage::Fetching)
             && let Some(hold) = &mut lane.hold
         {
+            let due = hold.due(due);
             hold.stage = Stage::Until(due);
             self.due.insert((due, id.clone()));
+        }
+    }
+
+    /// Somebody decided about this dead letter: it is looked at now.
+    pub(in crate::relay) fn decided(&mut self, id: &LaneId, seq: i64, now: Instant) {
+        let Some(hold) = self.lanes.get_mut(id).and_then(|lane| lane.hold.as_mut()) else {
+            return;
+        };
+        if hold.seq != seq || !hold.dead {
+            return;
+        }
+        match hold.stage {
+            Stage::Until(due) => {
+                self.due.remove(&(due, id.clone()));
+                hold.stage = Stage::Until(now);
+                self.due.insert((now, id.clone()));
+            }
+            // What is under way may have looked before the decision.
+            Stage::Writing | Stage::Fetching => hold.decided = true,
+            Stage::Retrying | Stage::Releasing => {}
+        }
+    }
+
+    /// All dead letters are looked at now.
+    pub(in crate::relay) fn hasten_dead(&mut self, now: Instant) {
+        let dead = self.lanes.iter().filter_map(|(id, lane)| {
+            let hold = lane.hold.as_ref().filter(|hold| hold.dead)?;
+            Some((id.clone(), hold.seq))
+        });
+        let dead: Vec<_> = dead.collect();
+        for (id, seq) in dead {
+            self.decided(&id, seq, now);
         }
     }
 
@@ -196,6 +231,7 @@ impl Lanes {
             dead: kept.dead,
             stage: Stage::Until(due),
             alone: false,
+            decided: false,
             // Its followers may still be among the ready.
             swept: false,
         });

@@ -30,8 +30,20 @@ pub(super) struct Hold {
     /// The last outcome was unknown. Published alone, so that a message which
     /// closes its channel is recognised and takes nothing else down.
     pub(super) alone: bool,
+    /// Somebody decided about it while it was being written or looked at.
+    pub(super) decided: bool,
     /// The table shows the hold, so reads find it there by themselves.
     pub(super) swept: bool,
+}
+
+impl Hold {
+    /// When to look again, planned for `due`: at once after a decision.
+    pub(super) fn due(&mut self, due: Instant) -> Instant {
+        match std::mem::take(&mut self.decided) {
+            true => due.min(Instant::now()),
+            false => due,
+        }
+    }
 }
 
 #[derive(Debug)]

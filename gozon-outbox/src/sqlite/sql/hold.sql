@@ -3,6 +3,7 @@ UPDATE gozon_outbox
 SET state = f.value ->> 1,
     attempts = attempts + (f.value ->> 4),
     last_error = f.value ->> 2,
+    failed_at = CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER),
     retry_at = CASE WHEN f.value ->> 1 = 'held'
         THEN CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER) + (f.value ->> 3) END
 FROM json_each(?1) AS f

@@ -1,1 +1,2 @@
-SELECT count(*) FROM gozon_outbox_members
+-- ?1 member.
+SELECT count(*), count(*) FILTER (WHERE id < ?1) FROM gozon_outbox_members

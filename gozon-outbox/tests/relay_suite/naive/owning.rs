@@ -1,6 +1,6 @@
 //! Members, leases, and what is known about a partition.
 
-use gozon_outbox::store::{Lease, Leases};
+use gozon_outbox::store::{KeptFrom, Lease, Leases};
 use gozon_sqlx::DbError;
 use tokio::time::Instant;
 
@@ -15,7 +15,7 @@ impl Naive {
         let mut leases = bounded(self.store.renew(member, term)).await?;
         let target = match self.fault {
             Fault::TakesEverything => partitions,
-            _ => partitions.div_ceil(members),
+            _ => partitions.div_ceil(members.live),
         };
         let missing = target.saturating_sub(u32::try_from(leases.len()).unwrap());
         let takes = self.fault != Fault::TakesOnce || self.highest == 0 && self.owned.is_empty();
@@ -72,7 +72,15 @@ impl Naive {
         }
         if self.fault != Fault::ForgetsHeldKeys {
             let now = Instant::now();
-            for kept in bounded(self.store.kept(&new)).await? {
+            let from: Vec<KeptFrom> = new
+                .iter()
+                .map(|partition| KeptFrom {
+                    partition: *partition,
+                    after: None,
+                })
+                .collect();
+            // One page for all: no rule here holds so many keys.
+            for kept in bounded(self.store.kept(&from, u32::MAX)).await? {
                 let held = Held {
                     key: kept.key,
                     kind: kept.kind,

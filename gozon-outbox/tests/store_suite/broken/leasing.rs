@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use gozon_outbox::store::{Lease, MemberId};
+use gozon_outbox::store::{Lease, MemberId, Membership};
 use gozon_sqlx::DbError;
 
 use super::{Broken, Fault};
@@ -11,7 +11,7 @@ impl Broken {
         member: MemberId,
         term: Duration,
         alone: bool,
-    ) -> Result<u32, DbError> {
+    ) -> Result<Membership, DbError> {
         match self.fault {
             Fault::CountsTheDeadMembers => {
                 // As if nobody's term had ended.
@@ -20,6 +20,10 @@ impl Broken {
                 self.inner.heartbeat(member, term, alone).await
             }
             Fault::CountsTheGoneMembers => self.inner.heartbeat(member, term, false).await,
+            Fault::RanksEverybodyFirst => Ok(Membership {
+                rank: 0,
+                ..self.inner.heartbeat(member, term, alone).await?
+            }),
             _ => self.inner.heartbeat(member, term, alone).await,
         }
     }

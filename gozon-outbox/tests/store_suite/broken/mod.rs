@@ -1,5 +1,6 @@
 //! The store on SQLite with one fault at a time.
 
+mod desk;
 mod leasing;
 mod reading;
 mod writing;
@@ -12,7 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gozon_outbox::conformance::Bench;
 use gozon_outbox::store::{
-    Failure, Kept, Lease, Leases, MemberId, OutboxStats, OutboxStore, Read, Row,
+    Decided, Failure, Kept, KeptFrom, KindStats, Lease, Leases, MemberId, Membership, OutboxStats,
+    OutboxStore, Read, Row,
 };
 use gozon_sqlx::{Db, DbError, Sqlite};
 use uuid::Uuid;
@@ -118,6 +120,44 @@ pub(crate) enum Fault {
     CountsNoHeld,
     /// What waits has no age.
     CountsNoAge,
+    /// Dead letters wait like any other message of their type.
+    CountsTheDeadByType,
+    /// Every member takes what an even share leaves over.
+    RanksEverybodyFirst,
+    /// A page of held keys lacks one.
+    SkipsBetweenPages,
+    /// A dead letter is fetched with its payload.
+    CarriesTheDead,
+    /// Who asks what was decided is told a number that is not reached yet.
+    SkipsDecisions,
+    /// What is to be archived is deleted.
+    ArchivesNothing,
+    /// A repeat writes the archive again.
+    ArchivesAgain,
+    /// What is deleted is archived.
+    ArchivesWhatIsDeleted,
+    /// The archive is trimmed in one bite.
+    TrimsWithoutLimit,
+    /// What is young is trimmed too.
+    TrimsTheYoung,
+    /// Every page of dead letters is the first.
+    ListsFromTheStart,
+    /// A dead letter is listed without what the broker said.
+    ListsWithoutReason,
+    /// A replayed dead letter is ready, as if it had never failed.
+    ReplaysAsReady,
+    /// A replayed dead letter waits as long as it did.
+    ReplaysNothing,
+    /// A discarded message is gone.
+    DiscardsForGood,
+    /// What is not dead is decided about.
+    DecidesAboutAnything,
+    /// Who decided is not kept.
+    ForgetsWhoDecided,
+    /// Decisions are listed from the first.
+    ListsDecisionsForwards,
+    /// The archive of a key is read from its end.
+    ReadsTheArchiveBackwards,
 }
 
 /// A call that checks leases.
@@ -152,6 +192,7 @@ pub(crate) fn broken(bench: Bench<Sqlite>, fault: Fault) -> Bench<Sqlite> {
     };
     Bench {
         store: Arc::new(store),
+        desk: desk::broken(Arc::clone(&bench.desk), bench.db.clone(), fault),
         ..bench
     }
 }
@@ -217,7 +258,7 @@ impl OutboxStore for Broken {
         member: MemberId,
         term: Duration,
         alone: bool,
-    ) -> Result<u32, DbError> {
+    ) -> Result<Membership, DbError> {
         self.broken_heartbeat(member, term, alone).await
     }
 
@@ -251,8 +292,11 @@ impl OutboxStore for Broken {
         self.broken_leave(member).await
     }
 
-    async fn kept(&self, partitions: &[i32]) -> Result<Vec<Kept>, DbError> {
-        let kept = self.inner.kept(partitions).await?;
+    async fn kept(&self, from: &[KeptFrom], limit: u32) -> Result<Vec<Kept>, DbError> {
+        let mut kept = self.inner.kept(from, limit).await?;
+        if self.fault == Fault::SkipsBetweenPages && from.iter().any(|from| from.after.is_some()) {
+            kept.pop();
+        }
         self.broken_kept(kept).await
     }
 
@@ -263,12 +307,60 @@ impl OutboxStore for Broken {
     }
 
     async fn fetch(&self, seqs: &[i64]) -> Result<Vec<Row>, DbError> {
-        let rows = self.inner.fetch(seqs).await?;
+        let mut rows = self.inner.fetch(seqs).await?;
+        if self.fault == Fault::CarriesTheDead {
+            rows.iter_mut().for_each(|row| row.data = b"dead".to_vec());
+        }
         Ok(self.broken_fetch(rows))
     }
 
     async fn delete(&self, seqs: &[i64]) -> Result<(), DbError> {
-        self.broken_delete(seqs).await
+        match self.fault {
+            Fault::ArchivesWhatIsDeleted => self.inner.archive(seqs).await,
+            _ => self.broken_delete(seqs).await,
+        }
+    }
+
+    async fn archive(&self, seqs: &[i64]) -> Result<(), DbError> {
+        match self.fault {
+            Fault::ArchivesNothing => return self.inner.delete(seqs).await,
+            Fault::ArchivesAgain => {
+                self.sql("UPDATE gozon_outbox_archive SET published_at = published_at + 1000")
+                    .await?;
+            }
+            _ => {}
+        }
+        self.inner.archive(seqs).await
+    }
+
+    async fn trim(&self, age: Duration, max: u32) -> Result<u64, DbError> {
+        match self.fault {
+            Fault::TrimsWithoutLimit => self.inner.trim(age, u32::MAX).await,
+            Fault::TrimsTheYoung => self.inner.trim(Duration::ZERO, max).await,
+            _ => self.inner.trim(age, max).await,
+        }
+    }
+
+    async fn decided(&self, after: Option<i64>, limit: u32) -> Result<Decided, DbError> {
+        let mut decided = self.inner.decided(after, limit).await?;
+        if self.fault == Fault::SkipsDecisions {
+            decided.number = self.inner.decided(None, limit).await?.number;
+        }
+        Ok(decided)
+    }
+
+    async fn kinds(&self) -> Result<Vec<KindStats>, DbError> {
+        let mut kinds = self.inner.kinds().await?;
+        if self.fault == Fault::CountsTheDeadByType {
+            let sql = "SELECT kind FROM gozon_outbox WHERE state = 'dead'";
+            let dead: Vec<String> = sqlx::query_scalar(sql).fetch_all(self.db.reader()).await?;
+            kinds.extend(dead.into_iter().map(|kind| KindStats {
+                kind,
+                pending: 1,
+                oldest_pending: None,
+            }));
+        }
+        Ok(kinds)
     }
 
     async fn hold(&self, leases: &Leases, failures: &[Failure]) -> Result<Vec<i32>, DbError> {
