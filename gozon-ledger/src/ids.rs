@@ -42,12 +42,3 @@ id! {
     /// Never expires.
     TransferId
 }
-
-impl TransferId {
-    /// Names the transfer that releases this hold when its time is over: the
-    /// same whoever finds it first.
-    #[must_use]
-    pub fn of_expiry(self) -> Self {
-        Self(Uuid::new_v5(&self.0, b"expire"))
-    }
-}

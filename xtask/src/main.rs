@@ -6,6 +6,7 @@ mod build_cost;
 mod cargo;
 mod check;
 mod choice;
+mod coverage;
 mod keeper;
 mod libraries;
 mod msrv;
@@ -31,11 +32,13 @@ struct Arguments {
 enum Task {
     /// Sets up servers, builds everything and runs every test
     Test(test_run::Options),
+    /// Runs every test like `test`, and fails where too few lines were executed
+    Coverage(coverage::Options),
     /// Checks without running: format, lints, documentation, each feature alone,
     /// public APIs, packages, the oldest Rust, licences
     Check,
-    /// Everything that must be green before a merge: `check`, then `test`
-    Ci(test_run::Options),
+    /// Everything that must be green before a merge: `check`, then `coverage`
+    Ci(coverage::Options),
     /// Compares the public API of each library with its public-api.txt; part of `check`
     Api(api::Options),
     /// Packs each library as the registry would get it, and builds it from there
@@ -63,10 +66,11 @@ fn main() -> ExitCode {
 /// Whether everything passed; an error is what kept us from finding out.
 fn run(task: Task) -> Result<bool> {
     match task {
-        Task::Test(options) => test_run::run(&options),
+        Task::Test(options) => test_run::run(&options, None),
+        Task::Coverage(options) => coverage::run(&options),
         Task::Check => check::run(),
         // Both, also when the first fails: one run then names everything that is wrong.
-        Task::Ci(options) => Ok(check::run()? & test_run::run(&options)?),
+        Task::Ci(options) => Ok(check::run()? & coverage::run(&options)?),
         Task::Api(options) => api::run(&options),
         Task::Publish(options) => publish::run(&options),
         Task::BuildCost(options) => build_cost::run(&options),

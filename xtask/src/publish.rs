@@ -43,7 +43,14 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     }
     let metadata = Metadata::read()?;
     let mut fine = describes_itself(&metadata)?;
-    fine &= step(cargo().args(["publish", "--dry-run"]).args(selection()))?;
+    // Named, the folder is shared: else each package compiles what it depends on
+    // in one of its own.
+    let mut publish = cargo();
+    publish
+        .args(["publish", "--dry-run"])
+        .args(selection())
+        .env("CARGO_TARGET_DIR", metadata.target_folder()?);
+    fine &= step(&mut publish)?;
     fine &= is_small(&metadata)?;
     Ok(fine)
 }

@@ -10,6 +10,7 @@ use xtask::servers::Provider;
 
 use crate::cargo::{binaries, cargo, has, say, step, workspace};
 use crate::choice::{AMQP_URL, POSTGRES_URL, ServerOptions, Servers};
+use crate::coverage::Counting;
 use crate::keeper::Keeper;
 
 /// The binaries that stories start as processes, and their packages.
@@ -37,19 +38,21 @@ pub(crate) struct Options {
     runner_arguments: Vec<String>,
 }
 
-/// Whether every test passed.
-pub(crate) fn run(options: &Options) -> Result<bool> {
+/// Whether every test passed. The binaries may have to count what they execute.
+pub(crate) fn run(options: &Options, counting: Option<&Counting>) -> Result<bool> {
     let start = Instant::now();
     let mut servers = options.servers.choose()?;
     let logs = fresh_log_folder()?;
     // They start while cargo builds.
     let mut keeper = Keeper::start(&servers)?;
-    if !step(
-        cargo()
-            .arg("build")
-            .args(options.built())
-            .arg("--all-targets"),
-    )? {
+    let calls = || {
+        let mut command = cargo();
+        if let Some(counting) = counting {
+            counting.apply(&mut command);
+        }
+        command
+    };
+    if !step(options.build(&mut calls()))? {
         bail!("the build failed");
     }
     if let Some(keeper) = &mut keeper {
@@ -60,13 +63,17 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     // The runner last: its closing lines are what a reader looks for.
     let mut passed = true;
     if options.runner_arguments.is_empty() {
-        let mut documentation = cargo();
+        let mut documentation = calls();
         documentation
             .args(["test", "--doc", "--quiet", "--no-fail-fast"])
             .args(options.selected());
         passed &= step(with_environment(&mut documentation, &servers, &logs)?)?;
     }
-    passed &= step(with_environment(&mut options.runner(), &servers, &logs)?)?;
+    passed &= step(with_environment(
+        options.runner(&mut calls()),
+        &servers,
+        &logs,
+    )?)?;
 
     drop(keeper);
     let seconds = start.elapsed().as_secs();
@@ -82,10 +89,14 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
 }
 
 impl Options {
+    /// The build of everything that the tests need.
+    pub(crate) fn build<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.arg("build").args(self.built()).arg("--all-targets")
+    }
+
     /// The test command. One selection of packages and features for the build
     /// and every test command, so that nothing is built twice.
-    fn runner(&self) -> Command {
-        let mut command = cargo();
+    fn runner<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         if has("nextest") && !self.no_nextest {
             command.args(["nextest", "run", "--no-fail-fast"]);
         } else {

@@ -16,8 +16,7 @@ pub(crate) fn decide(
     now: OffsetDateTime,
 ) -> Result<Option<ChangeRow>, ChangeError> {
     let id = account.id;
-    let now_held = account.balance();
-    let held = now_held.posted;
+    let held = account.balance().posted;
     check_reason(reason)?;
     let mut next = account.clone();
     let mut text = metadata.to_owned();
@@ -42,22 +41,17 @@ pub(crate) fn decide(
             balance: held,
         });
     }
-    if next.status == Status::Closed && (now_held.incoming, now_held.outgoing) != (0, 0) {
-        return Err(ChangeError::HoldsOpen { account: id });
-    }
-    // What holds were promised stays possible.
-    let (least, most) = (now_held.available(), now_held.expected());
-    if let Some(floor) = next.floor.filter(|floor| *floor > least) {
+    if let Some(floor) = next.floor.filter(|floor| *floor > held) {
         return Err(ChangeError::FloorAboveBalance {
             account: id,
-            balance: least,
+            balance: held,
             floor,
         });
     }
-    if let Some(ceiling) = next.ceiling.filter(|ceiling| *ceiling < most) {
+    if let Some(ceiling) = next.ceiling.filter(|ceiling| *ceiling < held) {
         return Err(ChangeError::CeilingBelowBalance {
             account: id,
-            balance: most,
+            balance: held,
             ceiling,
         });
     }
@@ -110,10 +104,7 @@ mod tests {
             ceiling: None,
             debits: 0,
             credits: balance,
-            pending_debits: 0,
-            pending_credits: 0,
             version: 1,
-            reservations: 0,
             changed_at: OffsetDateTime::UNIX_EPOCH,
         }
     }

@@ -154,7 +154,6 @@ fn is_outage(error: &LedgerError) -> bool {
         },
         LedgerError::Db(_)
         | LedgerError::Contention(_)
-        | LedgerError::Overtaken { .. }
         | LedgerError::Guarded(_)
         | LedgerError::BatchTooLarge { .. }
         | LedgerError::AccountConflict { .. }

@@ -2,23 +2,19 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::{Asset, Leg, Limits, PostError, Side, Transfer};
 
-/// Whether a database can keep the texts.
-pub(super) fn check_texts(transfer: &Transfer, limits: &Limits) -> Result<(), PostError> {
+/// All that can be said without knowing the accounts.
+pub(super) fn check_form(transfer: &Transfer, limits: &Limits) -> Result<(), PostError> {
     check_text("code", &transfer.code, 1, Limits::CODE_BYTES)?;
     check_text("reference", &transfer.reference, 0, Limits::REFERENCE_BYTES)?;
-    check_text("metadata", &transfer.metadata, 0, limits.max_metadata_bytes)
-}
-
-/// All that can be said of legs without knowing the accounts.
-pub(super) fn check_legs(legs: &[Leg], limits: &Limits) -> Result<(), PostError> {
-    if legs.len() < 2 || legs.len() > limits.max_legs {
+    check_text("metadata", &transfer.metadata, 0, limits.max_metadata_bytes)?;
+    if transfer.legs.len() < 2 || transfer.legs.len() > limits.max_legs {
         return Err(PostError::LegCount {
-            legs: legs.len(),
+            legs: transfer.legs.len(),
             limit: limits.max_legs,
         });
     }
-    let mut seen = HashSet::with_capacity(legs.len());
-    for leg in legs {
+    let mut seen = HashSet::with_capacity(transfer.legs.len());
+    for leg in &transfer.legs {
         if leg.amount <= 0 {
             return Err(PostError::NonPositiveAmount {
                 account: leg.account,
@@ -31,7 +27,7 @@ pub(super) fn check_legs(legs: &[Leg], limits: &Limits) -> Result<(), PostError>
             });
         }
     }
-    match imbalance(legs) {
+    match imbalance(&transfer.legs) {
         None => Ok(()),
         Some((asset, debits, credits)) => Err(PostError::Unbalanced {
             asset: asset.clone(),

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Stands in for rustdoc: its JSON is not stable yet, so the stable compiler gives
 # it to nobody but those who ask in this way. For rustdoc alone, not for rustc:
 # build scripts look at this variable, and everything would be compiled again.

@@ -1,5 +1,4 @@
-SELECT id, version, debits, credits, floor, ceiling, changed_at, asset, normal_side, status, frozen_both,
-       pending_debits, pending_credits, reservations
+SELECT id, version, debits, credits, floor, ceiling, changed_at, asset, normal_side, status, frozen_both
 FROM gozon_ledger_accounts
 WHERE id >= $1
 ORDER BY id
