@@ -1,4 +1,5 @@
-//! Dead letters of the inbox: look at them, replay one, discard one. `cargo run -p gozon-examples --example dead_letters`
+//! Dead letters of the outbox and of the inbox: look at them, replay one,
+//! discard one. `cargo run -p gozon-examples --example dead_letters`
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,9 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use async_trait::async_trait;
 use gozon_core::{
-    Envelope, Event, InProcess, NewMessage, NoOutbox, Outcome, Publisher, Subscriber, Subscription,
+    Append, Envelope, Event, InProcess, NewMessage, NoOutbox, Outcome, Publisher, Subscriber,
+    Subscription,
 };
 use gozon_inbox::{Decision, Each, HandleError, Handler, Inbox, InboxConfig};
+use gozon_outbox::{DeadLetterPage, Outbox, OutboxConfig, Signature};
 use gozon_sqlx::{Db, Sqlite, sqlite};
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
@@ -29,7 +32,51 @@ impl Event for ParcelSent {
 async fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let db = sqlite::open(&folder.path().join("post.db"), &Default::default()).await?;
+    of_the_outbox(&db).await?;
     of_the_inbox(&db).await
+}
+
+async fn of_the_outbox(db: &Db<Sqlite>) -> anyhow::Result<()> {
+    let outbox = Outbox::new(db.clone(), OutboxConfig::default())?;
+    outbox.migrate().await?;
+    let broker = Arc::new(Picky::default());
+    let stop = CancellationToken::new();
+    let relay = tokio::spawn(outbox.relay(broker.clone()).run(stop.clone()));
+    for weight in [1, 2] {
+        let mut tx = db.begin().await?;
+        let events = [NewMessage::of("/post", &ParcelSent { weight })?];
+        outbox.append(&mut tx, &events).await?;
+        tx.commit().await?;
+        outbox.committed(&events);
+    }
+    until(async || Ok(outbox.stats().await?.dead == 2)).await?;
+
+    let letters = outbox.dead_letters(&DeadLetterPage::default()).await?;
+    for letter in &letters {
+        println!("{} {}: {}", letter.kind, letter.seq, letter.reason);
+    }
+
+    let [first, second] = &letters[..] else {
+        anyhow::bail!("{letters:?}");
+    };
+    broker.takes_all.store(true, Ordering::Relaxed); // whatever was wrong is mended
+    let by = |reason: &str| Signature {
+        by: "maria".to_owned(),
+        reason: reason.to_owned(),
+    };
+    outbox
+        .replay(&[first.seq], &by("the broker takes 20 MiB now"))
+        .await?;
+    outbox.discard(&[second.seq], &by("a test of ours")).await?;
+
+    until(async || Ok(outbox.stats().await? == Default::default())).await?;
+    for decision in outbox.decisions(None, None, 10).await? {
+        let (what, who) = (decision.ruling.as_str(), decision.signature);
+        println!("{what} by {}: {}", who.by, who.reason);
+    }
+    stop.cancel();
+    relay.await??;
+    Ok(())
 }
 
 async fn of_the_inbox(db: &Db<Sqlite>) -> anyhow::Result<()> {
@@ -71,10 +118,23 @@ async fn of_the_inbox(db: &Db<Sqlite>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A handler with something wrong that somebody mends.
+/// A broker, or a handler, with something wrong that somebody mends.
 #[derive(Default)]
 struct Picky {
     takes_all: AtomicBool,
+}
+
+#[async_trait]
+impl Publisher for Picky {
+    async fn publish(&self, batch: &[Envelope]) -> Vec<Outcome> {
+        let answer = |_| match self.takes_all.load(Ordering::Relaxed) {
+            true => Outcome::Confirmed,
+            false => Outcome::Refused {
+                reason: "too large".to_owned(),
+            },
+        };
+        batch.iter().map(answer).collect()
+    }
 }
 
 #[async_trait]
