@@ -38,7 +38,8 @@ pub struct InboxConfig {
     /// away, up to 1 min; the first pause is a hundredth of it. Default 5 s.
     pub outage_backoff: Duration,
     /// How many batches of one consumer run at once in this process, 1–32.
-    /// More than one gives up the order in which messages arrived. Default 1.
+    /// More than one gives up the order in which messages arrived, except in a
+    /// subscription with order, where each has partitions of its own. Default 1.
     pub concurrency: usize,
     /// How long a mark is kept after its message was handled: a repeat that
     /// comes later has an effect again. Never shorter than

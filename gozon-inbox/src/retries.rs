@@ -28,8 +28,12 @@ pub(crate) async fn run<D: InboxDatabase>(
     let mut look_at = Instant::now();
     while !stop.is_cancelled() {
         if engine.ordered && Instant::now() >= look_at {
-            if let Err(error) = engine.free_stuck_lines().await {
-                tracing::debug!(consumer = engine.consumer, %error, "lines were not looked at");
+            match engine.free_stuck_lines().await {
+                Ok(()) => {}
+                Err(error) if error.class() == ErrorClass::Retry => {
+                    tracing::debug!(consumer = engine.consumer, %error, "lines were not looked at");
+                }
+                Err(error) => return Err(ConsumerError::Store(error)),
             }
             look_at = Instant::now() + LOOK;
         }

@@ -246,3 +246,28 @@ async fn a_subscription_that_contradicts_its_queue_ends_the_consumer() {
     assert!(matches!(error, ConsumerError::Transport(_)), "{error}");
     assert_eq!(error.class(), ErrorClass::Reject);
 }
+
+#[tokio::test]
+async fn without_order_nothing_is_asked_about_lines() {
+    let mut batch = vec![envelope("probe"), envelope("probe")];
+    for message in &mut batch {
+        message.key = Some("a".into());
+    }
+    // The mock panics at every question that is not expected.
+    let mut store = quiet();
+    store.expect_claim_due().returning(|_, _| Ok(None));
+    store.expect_attempt().returning(|_, _| Ok(Some(1)));
+    let kept = store.expect_keep().times(1);
+    kept.withf(|_, kept| kept.line.is_none())
+        .returning(|_, _| Ok(true));
+    let (bench, _folder) = bench(store).await;
+    let act = Act::Fail(HandleError::retry("not yet"));
+    let consumer = Scripted::<Sqlite>::default().on(batch[0].id, 1, act);
+    let running = bench.start(Arc::new(consumer));
+
+    running.feed.deliver(&batch[..1]).await;
+    running.feed.deliver(&batch[1..]).await;
+    running.acked(2).await;
+
+    running.stop().await;
+}

@@ -2,13 +2,18 @@ use std::sync::Arc;
 
 use gozon_inbox::conformance::{Bench, Recorder, Subject};
 use gozon_inbox::{Begun, RequestKey};
+use gozon_sqlx::Postgres;
 
 use super::database;
 
 #[tokio::test]
 async fn a_keyed_request_gives_its_transaction_the_usual_lock_timeout_back() {
     let (db, ()) = database().await;
-    let bench = Bench::new(Subject::new(db)).await;
+    lock_timeout_is_given_back(Subject::new(db)).await;
+}
+
+pub(crate) async fn lock_timeout_is_given_back(subject: Subject<Postgres>) {
+    let bench = Bench::new(subject).await;
     let key = RequestKey {
         user: "1".into(),
         route: "POST /orders".into(),

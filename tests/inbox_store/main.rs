@@ -1,7 +1,7 @@
 //! The inbox's rules on PostgreSQL.
 
 // A failure here is a failed test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::Duration;
 
@@ -21,4 +21,9 @@ async fn database() -> (Db<Postgres>, ()) {
 
 gozon_inbox::inbox_conformance!(database());
 
+mod broken;
 mod lock_timeout;
+mod ordered;
+mod outage;
+mod retention;
+mod vanished;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gozon_core::{Envelope, ErrorClass, MessageId};
+use gozon_sqlx::Db;
 
 use super::bench::{Bench, CONSUMER, eventually};
 use super::feed::Feed;
@@ -11,7 +12,7 @@ use super::handlers::{Act, Scripted, envelope};
 use super::probe::{Mark, Probe};
 use super::subject::Subject;
 use crate::handler::HandleError;
-use crate::store::State;
+use crate::store::{Marks, State};
 
 pub async fn mark_and_effect_commit_together<D: Probe>(subject: Subject<D>) {
     let bench = Bench::new(subject).await;
@@ -76,14 +77,15 @@ pub async fn batches_in_opposite_orders_do_not_deadlock<D: Probe>(subject: Subje
 }
 
 async fn mark_all<D: Probe>(bench: &Bench<D>, ids: Vec<MessageId>) -> usize {
-    let (db, marks) = (bench.db.clone(), bench.marks());
-    let marking = tokio::spawn(async move {
-        let mut tx = db.begin().await.unwrap();
-        let new = marks.insert_done(&mut tx, CONSUMER, &ids).await.unwrap();
-        tx.commit().await.unwrap();
-        new.len()
-    });
+    let marking = tokio::spawn(mark(bench.db.clone(), bench.marks(), ids));
     marking.await.expect("no deadlock")
+}
+
+async fn mark<D: Probe>(db: Db<D>, marks: Arc<dyn Marks<D::Tx>>, ids: Vec<MessageId>) -> usize {
+    let mut tx = db.begin().await.unwrap();
+    let new = marks.insert_done(&mut tx, CONSUMER, &ids).await.unwrap();
+    tx.commit().await.unwrap();
+    new.len()
 }
 
 pub async fn a_mark_in_flight_is_waited_for<D: Probe>(subject: Subject<D>) {
@@ -98,15 +100,14 @@ pub async fn a_mark_in_flight_is_waited_for<D: Probe>(subject: Subject<D>) {
             .unwrap();
         assert_eq!(new.len(), 1);
 
-        let repeat = async { mark_all(&bench, ids.clone()).await };
-        let end = async {
-            if commits {
-                first.commit().await.unwrap();
-            } else {
-                first.rollback().await.unwrap();
-            }
-        };
-        let (new, ()) = tokio::join!(repeat, end);
+        let repeat = tokio::spawn(mark(bench.db.clone(), bench.marks(), ids));
+        eventually(async || D::has_waiter(&bench.db).await).await;
+        if commits {
+            first.commit().await.unwrap();
+        } else {
+            first.rollback().await.unwrap();
+        }
+        let new = repeat.await.unwrap();
 
         assert_eq!(new, usize::from(!commits));
     }

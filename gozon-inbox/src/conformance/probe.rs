@@ -20,6 +20,9 @@ pub trait Probe: InboxDatabase {
     async fn mark(db: &Db<Self>, consumer: &str, id: MessageId) -> Option<Mark>;
     /// Makes everything in the inbox older, instead of waiting.
     async fn age(db: &Db<Self>, by: Duration);
+    /// True once a transaction waits for another's lock; where writers take
+    /// turns before they begin, true at once.
+    async fn has_waiter(db: &Db<Self>) -> bool;
     /// Makes a kept message unreadable.
     async fn spoil(db: &Db<Self>, id: MessageId);
 }

@@ -63,6 +63,16 @@ impl Probe for Postgres {
         }
     }
 
+    async fn has_waiter(db: &Db<Self>) -> bool {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity \
+             WHERE datname = current_database() AND wait_event_type = 'Lock')",
+        )
+        .fetch_one(db.reader())
+        .await
+        .unwrap()
+    }
+
     async fn spoil(db: &Db<Self>, id: MessageId) {
         let id: Uuid = id.0;
         sqlx::query("UPDATE gozon_inbox SET attributes = 'no json' WHERE message_id = $1")

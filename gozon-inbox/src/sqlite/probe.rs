@@ -63,6 +63,10 @@ impl Probe for Sqlite {
         }
     }
 
+    async fn has_waiter(_: &Db<Self>) -> bool {
+        true
+    }
+
     async fn spoil(db: &Db<Self>, id: MessageId) {
         let id: Uuid = id.0;
         sqlx::query("UPDATE gozon_inbox SET attributes = 'no json' WHERE message_id = ?1")
