@@ -136,7 +136,7 @@ mod tests {
     fn read(env: &[(&str, &str)]) -> Result<Config, Stop> {
         match parse_from(&SERVICE, [""; 0], env.iter().copied())? {
             Invocation::Serve(config) => Ok(config),
-            Invocation::Healthcheck(..) => panic!("not asked for"),
+            Invocation::Healthcheck(..) | Invocation::DeadLetters(..) => panic!("not asked for"),
         }
     }
 

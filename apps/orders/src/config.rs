@@ -33,4 +33,8 @@ impl Settings for Config {
     fn telemetry(&self) -> &TelemetrySettings {
         &self.telemetry
     }
+
+    fn database(&self) -> Option<&DatabaseSettings> {
+        Some(&self.database)
+    }
 }

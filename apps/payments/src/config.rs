@@ -25,4 +25,8 @@ impl Settings for Config {
     fn telemetry(&self) -> &TelemetrySettings {
         &self.telemetry
     }
+
+    fn database(&self) -> Option<&DatabaseSettings> {
+        Some(&self.database)
+    }
 }

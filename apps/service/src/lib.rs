@@ -11,6 +11,7 @@
 
 pub mod body;
 pub mod database;
+pub mod dead_letters;
 pub mod drain;
 pub mod health;
 pub mod idempotency;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::settings::{self, Invocation, Service, Settings, SettingsError, Stop};
-use crate::{healthcheck, telemetry};
+use crate::{dead_letters, healthcheck, telemetry};
 
 /// Runs a service: reads its settings, starts telemetry, turns SIGINT and
 /// SIGTERM into `shutdown`, and waits for `run`.
@@ -29,6 +29,19 @@ where
                 Ok(true) => ExitCode::SUCCESS,
                 Ok(false) => complain(&service, "the service says no", 1),
                 Err(error) => complain(&service, &format!("no answer: {error}"), 1),
+            };
+        }
+        Ok(Invocation::DeadLetters(settings, asked)) => {
+            install_tls_provider();
+            let Some(database) = settings.database() else {
+                return complain(&service, "has no database", 2);
+            };
+            return match dead_letters::run(database, &asked) {
+                Ok(text) => {
+                    print!("{text}");
+                    ExitCode::SUCCESS
+                }
+                Err(error) => complain(&service, &format!("{error:#}"), 1),
             };
         }
         Err(Stop::Help(text)) => {

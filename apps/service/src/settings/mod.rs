@@ -29,4 +29,8 @@ pub trait Settings: clap::Args {
     fn http(&self) -> &HttpSettings;
     /// What it logs.
     fn telemetry(&self) -> &TelemetrySettings;
+    /// Where its outbox is, if it has one; `dead-letters` looks there.
+    fn database(&self) -> Option<&DatabaseSettings> {
+        None
+    }
 }

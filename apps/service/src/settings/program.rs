@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::dead_letters::DeadLetters;
+
 /// Which program this is: what `--help` and log lines call it.
 #[derive(Debug, Clone, Copy)]
 pub struct Service {
@@ -22,6 +24,8 @@ pub enum Invocation<S> {
     Serve(S),
     /// Ask the running service how it is.
     Healthcheck(S, Probe),
+    /// Look at dead letters, or decide about them.
+    DeadLetters(S, DeadLetters),
 }
 
 /// Which question a health check asks.

@@ -11,6 +11,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 
 use super::{Invocation, Probe, Service, SettingsError, Stop};
+use crate::dead_letters;
 
 /// Reads this process's own arguments and environment.
 ///
@@ -56,6 +57,12 @@ pub fn parse_from<S: clap::Args>(
         })?;
 
     let read = read_settings::<S>(command, &settings, &env).map_err(Stop::Wrong)?;
+    if let Some(asked) = asked.subcommand_matches(dead_letters::NAME) {
+        // clap lets nothing else through.
+        return dead_letters::read(asked)
+            .map(|asked| Invocation::DeadLetters(read, asked))
+            .ok_or_else(|| Stop::Wrong(SettingsError::new("command line", "asks for nothing")));
+    }
     Ok(match asked.subcommand_matches("healthcheck") {
         None => Invocation::Serve(read),
         Some(matches) if matches.get_flag("live") => Invocation::Healthcheck(read, Probe::Live),
@@ -74,7 +81,7 @@ fn front(service: &Service, settings: &[Setting]) -> Command {
             let _ = write!(table, " [default: {default}]");
         }
     }
-    Command::new(service.name)
+    let command = Command::new(service.name)
         .no_binary_name(true)
         .version(service.version)
         .about(service.about)
@@ -88,7 +95,12 @@ fn front(service: &Service, settings: &[Setting]) -> Command {
                         .action(ArgAction::SetTrue)
                         .help("Ask for /livez instead"),
                 ),
-        )
+        );
+    let has_outbox = |setting: &Setting| setting.variable == "DATABASE_URL";
+    match settings.iter().any(has_outbox) {
+        true => command.subcommand(dead_letters::command()),
+        false => command,
+    }
 }
 
 /// clap reads the process's environment as soon as an argument names a
@@ -349,6 +361,19 @@ mod tests {
             read(&["healthcheck", "--live"], &[]),
             Ok(Invocation::Healthcheck(_, Probe::Live))
         ));
+    }
+
+    #[test]
+    fn whoever_has_a_database_has_dead_letters() {
+        assert!(matches!(
+            read(&["dead-letters", "list"], &[]),
+            Ok(Invocation::DeadLetters(
+                _,
+                crate::dead_letters::DeadLetters::List(_)
+            ))
+        ));
+        let bare = parse_from::<HttpSettings>(&SERVICE, ["dead-letters", "list"], [("", ""); 0]);
+        assert!(matches!(bare, Err(Stop::Wrong(_))));
     }
 
     #[test]
