@@ -42,8 +42,8 @@
 //!
 //! Messages are CloudEvents in binary mode: `message_id` is the id,
 //! `content_type` the data's type, the attributes are headers `cloudEvents_*`;
-//! reading also accepts `cloudEvents:*` and `ce-*`. The header `gozon-slot`, a
-//! decimal from 0 to 63, is the key's [`gozon_core::key_hash`] modulo 64.
+//! reading also accepts `cloudEvents:*` and `ce-*`. The header
+//! `gozon-slot-<n>`, true, tells the key's slot, [`gozon_core::key_hash`] modulo 64.
 //!
 //! # Order
 //!
@@ -56,7 +56,7 @@
 //! highest lot, so that instances share evenly on average; before, the one that
 //! came first.
 //!
-//! **Without a slot.** What a foreign producer publishes without `gozon-slot`
+//! **Without a slot.** What a foreign producer publishes without such a header
 //! reaches the first queue through the alternate exchange
 //! `<name>.ordered.rest.<partitions>`: nothing is lost, and among themselves
 //! such messages keep their order. Upgrade all publishers of a type before its
@@ -70,6 +70,19 @@
 //! then stop its instances. (3) Delete its queues and the exchanges
 //! `<name>.ordered` and `<name>.ordered.rest.*`. (4) Start the instances with
 //! the new number, and once they are ready, the publishers.
+//!
+//! # What cannot be read
+//!
+//! AMQP's short strings (names of headers, `message_id`, `content_type`, …) are
+//! UTF-8 by its specification. RabbitMQ does not check that, and lapin ends the
+//! connection over one that is not, before anyone sees whose delivery it was. So
+//! such a message can be neither settled nor kept as a dead letter: it comes
+//! again, and holds up all subscriptions of the service, with growing pauses,
+//! while [`AmqpTransport::is_connected`] says no and [`metrics::UNREADABLE`]
+//! rises. It can only come from a producer that does not use this crate. Take it
+//! out on RabbitMQ's management page: "Get messages" on its queue with "Reject
+//! requeue false", which also shows what it is, or purge the queue if nothing
+//! else waits in it; then mend the producer.
 //!
 //! # Logs
 //!

@@ -2,7 +2,7 @@
 //! to one consumer at a time (ADR 10).
 //!
 //! ```text
-//! gozon.events ──type──▶ <name>.ordered ──gozon-slot──▶ <name>, <name>.1, <name>.2, …
+//! gozon.events ──type──▶ <name>.ordered ──gozon-slot-*──▶ <name>, <name>.1, <name>.2, …
 //!  (topic)                (headers)    └──no slot──▶ <name>.ordered.rest.<partitions> ──▶ <name>
 //!                                        (alternate)  (fanout)
 //! ```
@@ -61,14 +61,11 @@ impl Ordered<'_> {
             queues.push(self.queue(channel, partition, &single).await?);
         }
         exchange(channel, &rest, ExchangeKind::Fanout, FieldTable::default()).await?;
-        let first = self.name(0)?;
-        bind(channel, &first, &rest, FieldTable::default(), true).await?;
-        for slot in 0..SLOTS {
-            let queue = self.name(slot % self.partitions)?;
-            // The broker works through a channel in order: the next answer is
-            // an answer to all of these, too.
-            bind(channel, &queue, &by_slot, having(slot), false).await?;
-        }
+        bind(channel, &queues[..1], &rest, |_| Ok(FieldTable::default())).await?;
+        bind(channel, &queues, &by_slot, |partition| {
+            self.slots(partition)
+        })
+        .await?;
         for kind in types {
             let kind = name(kind.as_str())?;
             channel
@@ -108,6 +105,17 @@ impl Ordered<'_> {
         }
     }
 
+    /// Matches a message of any slot of this partition.
+    fn slots(&self, partition: u16) -> Result<FieldTable, Fault> {
+        let mut table = FieldTable::default();
+        table.insert("x-match".into(), AMQPValue::LongString("any".into()));
+        for slot in (0..SLOTS).filter(|slot| slot % self.partitions == partition) {
+            let header = name(format!("{SLOT_HEADER}{slot}"))?;
+            table.insert(header, AMQPValue::Boolean(true));
+        }
+        Ok(table)
+    }
+
     fn by_slot(&self) -> Result<ShortString, Fault> {
         name(format!("{}.ordered", self.base))
     }
@@ -137,17 +145,6 @@ pub(crate) fn priority(instance: Uuid, partition: u16) -> i32 {
     i32::try_from(lot % 1_000_000).unwrap_or(0)
 }
 
-fn having(slot: u16) -> FieldTable {
-    let mut table = FieldTable::default();
-    table.insert("x-match".into(), AMQPValue::LongString("all".into()));
-    let slot = slot.to_string();
-    table.insert(
-        SLOT_HEADER.into(),
-        AMQPValue::LongString(slot.as_str().into()),
-    );
-    table
-}
-
 async fn exchange(
     channel: &Channel,
     name: &ShortString,
@@ -168,20 +165,21 @@ async fn exchange(
 
 async fn bind(
     channel: &Channel,
-    queue: &ShortString,
+    queues: &[ShortString],
     exchange: &ShortString,
-    arguments: FieldTable,
-    wait: bool,
+    arguments: impl Fn(u16) -> Result<FieldTable, Fault>,
 ) -> Result<(), Fault> {
-    channel
-        .queue_bind(
-            queue.clone(),
-            exchange.clone(),
-            "".into(),
-            QueueBindOptions { nowait: !wait },
-            arguments,
-        )
-        .await?;
+    for (partition, queue) in (0..).zip(queues) {
+        channel
+            .queue_bind(
+                queue.clone(),
+                exchange.clone(),
+                "".into(),
+                QueueBindOptions::default(),
+                arguments(partition)?,
+            )
+            .await?;
+    }
     Ok(())
 }
 

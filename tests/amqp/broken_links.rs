@@ -121,6 +121,9 @@ async fn acknowledgements_that_get_lost_cost_repeats_alone() -> Result<()> {
         Ok(())
     })
     .await?;
+    // What was held back on the way is lost, also where the broker had not
+    // given up yet.
+    proxy.cut();
     proxy.unmute();
     resumed(&mut deliveries).await?;
 

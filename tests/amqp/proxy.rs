@@ -29,6 +29,8 @@ struct Controls {
     mute: watch::Sender<bool>,
     /// What the broker sends with these bytes in it reaches no client unharmed.
     spoilt: watch::Sender<Option<&'static str>>,
+    /// The same for what clients send.
+    careless: watch::Sender<Option<&'static str>>,
     connections: AtomicUsize,
 }
 
@@ -43,6 +45,7 @@ impl Proxy {
             silent: watch::channel(false).0,
             mute: watch::channel(false).0,
             spoilt: watch::channel(None).0,
+            careless: watch::channel(None).0,
             connections: AtomicUsize::new(0),
         });
         let shared = Arc::clone(&controls);
@@ -110,6 +113,11 @@ impl Proxy {
         self.controls.spoilt.send_replace(None);
     }
 
+    /// As [`Proxy::spoil`], on the way to the broker, which takes and keeps it.
+    pub(crate) fn send_spoilt(&self, text: &'static str) {
+        self.controls.careless.send_replace(Some(text));
+    }
+
     /// `connection.blocked` on every connection, as for a memory alarm.
     pub(crate) fn block(&self) {
         let reason = b"low on memory";
@@ -145,6 +153,8 @@ async fn forward(client: TcpStream, server: TcpStream, controls: &Controls) {
     let (from_server, to_server) = server.into_split();
     let mut cut = controls.cut.subscribe();
     tokio::select! {
+        // First, so that what is held back does not slip out before it.
+        biased;
         _ = cut.recv() => {}
         _ = upstream(from_client, to_server, controls) => {}
         _ = downstream(from_server, to_client, controls) => {}
@@ -166,6 +176,7 @@ async fn upstream(
         if read == 0 {
             return Ok(());
         }
+        spoil(&mut buffer[..read], *controls.careless.borrow());
         to.write_all(&buffer[..read]).await?;
     }
 }
@@ -194,15 +205,18 @@ async fn downstream(
             frame = next.recv() => frame.context("the broker closed")?,
         };
         silent.wait_for(|silent| !silent).await?;
-        if let Some(text) = *controls.spoilt.borrow() {
-            let found = frame
-                .windows(text.len())
-                .position(|at| at == text.as_bytes());
-            if let Some(at) = found {
-                frame[at..at + text.len()].fill(0xFF);
-            }
-        }
+        spoil(&mut frame, *controls.spoilt.borrow());
         to.write_all(&frame).await?;
+    }
+}
+
+fn spoil(bytes: &mut [u8], text: Option<&'static str>) {
+    let Some(text) = text else { return };
+    let found = bytes
+        .windows(text.len())
+        .position(|at| at == text.as_bytes());
+    if let Some(at) = found {
+        bytes[at..at + text.len()].fill(0xFF);
     }
 }
 

@@ -259,6 +259,48 @@ async fn a_message_that_no_one_can_read_neither_spins_nor_looks_healthy_and_can_
 }
 
 #[tokio::test]
+async fn an_unreadable_message_in_the_queue_is_survived_until_someone_takes_it_out() -> Result<()> {
+    let bench = Bench::new().await?;
+    let transport = bench.transport().await?;
+    let orders = Subscription::durable("payments.orders", &["order_created"]);
+    let mut deliveries = subscribed(&transport, &orders).await?;
+    // A producer whose library checks nothing. The broker does not, either.
+    let proxy = Proxy::before(&bench.url).await?;
+    let mut careless = Bench::on(&proxy.url()?).await?;
+    careless.prefix.clone_from(&bench.prefix);
+    proxy.send_spoilt("x-careless");
+
+    let headers = [("x-careless", "producer")];
+    careless
+        .publish_foreign("order_created", &headers, b"{}")
+        .await?;
+    eventually(BOUND, "the service says no", async || {
+        ensure!(!transport.is_connected());
+        Ok(())
+    })
+    .await?;
+    eventually(BOUND, "someone takes it out", async || {
+        let purged = bench
+            .channel
+            .queue_purge(
+                bench.queue(&orders).into(),
+                lapin::options::QueuePurgeOptions::default(),
+            )
+            .await?;
+        ensure!(purged == 1, "it is on its way to the consumer again");
+        Ok(())
+    })
+    .await?;
+
+    resumed(&mut deliveries).await?;
+    let behind = envelope("order_created");
+    let outcomes = transport.publish(std::slice::from_ref(&behind)).await;
+    ensure!(outcomes == [Outcome::Confirmed], "{outcomes:?}");
+    until_seen(&mut deliveries, behind.id).await?;
+    bench.end(&[&transport], &[&orders]).await
+}
+
+#[tokio::test]
 async fn a_subscription_that_cannot_be_rebuilt_is_not_healthy() -> Result<()> {
     let bench = Bench::new().await?;
     let transport = bench.transport().await?;

@@ -17,6 +17,9 @@ const PREFIX: &str = "cloudEvents_";
 const PREFIXES: [&str; 3] = [PREFIX, "cloudEvents:", "ce-"];
 /// The only version of CloudEvents that exists with these rules.
 const SPEC_VERSION: &str = "1.0";
-/// The slot of the key, a decimal from 0 to 63: exchanges cannot hash, and the
-/// partitions of an ordered subscription share the slots out.
-pub(crate) const SLOT_HEADER: &str = "gozon-slot";
+/// The slot of the key is a header's name, `gozon-slot-0` to `gozon-slot-63`,
+/// with the value true: exchanges cannot hash, and the partitions of an ordered
+/// subscription share the slots out. A name, because one binding can ask for
+/// any of several headers, but not for one of several values; and what a
+/// message costs grows with the bindings.
+pub(crate) const SLOT_HEADER: &str = "gozon-slot-";

@@ -62,10 +62,9 @@ pub(crate) fn write(envelope: &Envelope) -> Result<Wire, String> {
             "its attributes have {bytes} bytes, more than {MAX_ATTRIBUTES_BYTES}"
         ));
     }
-    let slot = envelope.slot().to_string();
     headers.insert(
-        short("header", SLOT_HEADER)?,
-        AMQPValue::LongString(slot.as_str().into()),
+        short("header", &format!("{SLOT_HEADER}{}", envelope.slot()))?,
+        AMQPValue::Boolean(true),
     );
     let kind = short("type", &envelope.kind)?;
     let mut properties = BasicProperties::default()

@@ -333,7 +333,7 @@ impl Acking {
                     for delivery in batch {
                         // Not all equally quick: what is not kept in order
                         // shall not come in order by chance.
-                        for _ in 0..10 * (nth % 3) {
+                        for _ in 0..10 * (2 - nth.min(2)) {
                             tokio::task::yield_now().await;
                         }
                         // Told before it is acknowledged: what that sets free
