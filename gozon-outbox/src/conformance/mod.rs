@@ -21,7 +21,9 @@
 pub mod appending;
 pub mod archive;
 pub mod dead_letters;
+mod dice;
 pub mod leasing;
+pub mod model;
 pub mod reading;
 pub mod relay;
 mod rules;

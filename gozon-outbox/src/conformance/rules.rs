@@ -8,7 +8,9 @@ use gozon_core::conformance::{Report, Verdict, Violation};
 use tokio::task::JoinError;
 use tokio::time::timeout;
 
-use super::{Bench, appending, archive, dead_letters, leasing, reading, taking_over, writing};
+use super::{
+    Bench, appending, archive, dead_letters, leasing, model, reading, taking_over, writing,
+};
 use crate::OutboxDatabase;
 
 /// What waits for ever breaks its rule as well.
@@ -113,6 +115,7 @@ pub fn rules<D: OutboxDatabase>() -> Vec<Rule<D>> {
         writing::a_lease_taken_again_is_another_lease,
         writing::messages_without_a_key_are_held_one_by_one,
         writing::the_counts_add_up,
+        model::whatever_it_is_asked_it_answers_as_the_model,
         taking_over::held_keys_are_loaded_page_by_page,
         taking_over::a_held_key_is_one_entry,
         taking_over::members_stand_in_one_order,

@@ -10,6 +10,7 @@ mod broken;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use gozon_outbox::conformance::model::beside_the_model;
 use gozon_outbox::conformance::{Bench, Verdict, check, rules, run_all};
 use gozon_sqlx::sqlite::{PoolSettings, open};
 use gozon_sqlx::{Db, Sqlite};
@@ -42,6 +43,15 @@ async fn sqlite_keeps_every_rule_of_an_outbox_store() {
 
     if let Err(report) = report.into_result() {
         panic!("{report}");
+    }
+}
+
+/// The suite asks with one seed, so that it takes little time everywhere.
+#[tokio::test]
+async fn sqlite_answers_as_the_model_with_many_seeds() {
+    for seed in 1..=12 {
+        let (db, _folder) = database().await;
+        beside_the_model(&Bench::new(db).await, seed).await;
     }
 }
 
@@ -134,6 +144,14 @@ const CAUGHT: &[(Fault, &str)] = &[
     (Fault::ChecksNoEpoch(Call::Release), RELEASED),
     (Fault::HoldsAllKeyless, KEYLESS),
     (Fault::KeepsOneKeyless, KEYLESS),
+    (Fault::UnholdsEverything, MODEL),
+    (Fault::SweepsEverything, MODEL),
+    (Fault::ReadsFromTheTop, MODEL),
+    (Fault::BuriesNothing, MODEL),
+    (Fault::KeepsTheEpoch, MODEL),
+    (Fault::ForgetsAttempts, MODEL),
+    (Fault::PromotesInPlace, MODEL),
+    (Fault::ChecksNoLease(Call::Sweep), MODEL),
     (Fault::CountsTheDead, "the_counts_add_up"),
     (Fault::CountsNoDelayed, "the_counts_add_up"),
     (Fault::CountsNoHeld, "the_counts_add_up"),
@@ -198,6 +216,8 @@ const LISTED: &str = "dead_letters_are_listed_page_by_page";
 const REPLAYED: &str = "a_replayed_dead_letter_keeps_its_place";
 const RECORDED: &str = "every_decision_is_recorded";
 const KEYLESS: &str = "messages_without_a_key_are_held_one_by_one";
+
+const MODEL: &str = "whatever_it_is_asked_it_answers_as_the_model";
 
 /// Each flaw of what joins the caller's transaction, likewise.
 const CAUGHT_APPENDING: &[(&str, Check, &str)] = &[

@@ -9,7 +9,7 @@ use gozon_sqlx::DbError;
 use tokio::sync::watch;
 
 use super::log::Log;
-use super::memory::{Memory, PARTITIONS};
+use super::memory::Memory;
 use crate::store::{
     Decided, Failure, Kept, KeptFrom, KindStats, Lease, Leases, MemberId, Membership, OutboxStats,
     OutboxStore, Read, Row,
@@ -96,7 +96,7 @@ impl Link {
 #[async_trait]
 impl OutboxStore for Link {
     async fn partitions(&self) -> Result<u32, DbError> {
-        self.call(|_| PARTITIONS).await
+        self.call(Memory::partitions).await
     }
 
     async fn heartbeat(

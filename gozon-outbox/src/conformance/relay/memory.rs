@@ -14,10 +14,7 @@ use crate::store::{
     Row, RowState,
 };
 
-/// Few, so that keys meet in one and every relay has some.
-pub(super) const PARTITIONS: u32 = 8;
-
-pub(super) struct Memory(Mutex<State>);
+pub(in crate::conformance) struct Memory(Mutex<State>);
 
 struct State {
     last_seq: i64,
@@ -37,9 +34,9 @@ struct History {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub(super) seq: i64,
-    pub(super) partition: i32,
+pub(in crate::conformance) struct Place {
+    pub(in crate::conformance) seq: i64,
+    pub(in crate::conformance) partition: i32,
 }
 
 struct Stored {
@@ -64,7 +61,7 @@ impl Held {
 }
 
 impl Memory {
-    pub(super) fn new() -> Self {
+    pub(in crate::conformance) fn new(partitions: u32) -> Self {
         let free = Held {
             owner: None,
             epoch: 0,
@@ -73,7 +70,7 @@ impl Memory {
         Self(Mutex::new(State {
             last_seq: 0,
             rows: BTreeMap::new(),
-            leases: vec![free; PARTITIONS as usize],
+            leases: vec![free; partitions as usize],
             members: HashMap::new(),
             history: History::default(),
         }))
@@ -83,8 +80,12 @@ impl Memory {
         work(&mut self.0.lock().unwrap())
     }
 
+    pub(in crate::conformance) fn partitions(&self) -> u32 {
+        self.with(|state| u32::try_from(state.leases.len()).unwrap())
+    }
+
     /// Draws a number, as an append does that is not committed yet.
-    pub(super) fn draw(&self) -> i64 {
+    pub(in crate::conformance) fn draw(&self) -> i64 {
         self.with(|state| {
             state.last_seq += 1;
             state.last_seq
@@ -92,14 +93,15 @@ impl Memory {
     }
 
     /// Commits a message under a number that was drawn for it.
-    pub(super) fn commit(&self, seq: i64, message: &NewMessage) {
+    pub(in crate::conformance) fn commit(&self, seq: i64, message: &NewMessage) {
         let envelope = &message.envelope;
         let key = envelope.key.clone();
+        let partitions = self.partitions();
         let row = Row {
             seq,
             partition: key.as_deref().map_or_else(
-                || i32::try_from(seq.rem_euclid(i64::from(PARTITIONS))).unwrap(),
-                |key| partition_of(key, PARTITIONS),
+                || i32::try_from(seq.rem_euclid(i64::from(partitions))).unwrap(),
+                |key| partition_of(key, partitions),
             ),
             state: match message.delay {
                 Some(_) => RowState::Delayed,
@@ -128,28 +130,28 @@ impl Memory {
     }
 
     /// Where a message stands, or stood, among the ready.
-    pub(super) fn place(&self, id: MessageId) -> Option<Place> {
+    pub(in crate::conformance) fn place(&self, id: MessageId) -> Option<Place> {
         self.with(|state| state.history.places.get(&id).copied())
     }
 
     /// What stood right before this number among the messages of its key.
-    pub(super) fn before(&self, key: &str, seq: i64) -> Option<MessageId> {
+    pub(in crate::conformance) fn before(&self, key: &str, seq: i64) -> Option<MessageId> {
         self.with(|state| {
             let of_key = state.history.by_key.get(key)?;
             of_key.range(..seq).next_back().map(|(_, id)| *id)
         })
     }
 
-    pub(super) fn id(&self, seq: i64) -> Option<MessageId> {
+    pub(in crate::conformance) fn id(&self, seq: i64) -> Option<MessageId> {
         self.with(|state| state.history.ids.get(&seq).copied())
     }
 
-    pub(super) fn is_garbled(&self, seq: i64) -> bool {
+    pub(in crate::conformance) fn is_garbled(&self, seq: i64) -> bool {
         self.with(|state| state.history.garbled.contains(&seq))
     }
 
     /// Makes the attributes of a row unreadable.
-    pub(super) fn garble(&self, seq: i64) {
+    pub(in crate::conformance) fn garble(&self, seq: i64) {
         self.with(|state| {
             state.rows.get_mut(&seq).unwrap().row.attributes = "nonsense".to_owned();
             state.history.garbled.insert(seq);
@@ -157,7 +159,7 @@ impl Memory {
     }
 
     /// Whose lease of this partition has not ended.
-    pub(super) fn owner(&self, partition: i32) -> Option<MemberId> {
+    pub(in crate::conformance) fn owner(&self, partition: i32) -> Option<MemberId> {
         self.with(|state| {
             let lease = state.leases[index(partition)];
             lease.owner.filter(|_| !lease.is_free())
@@ -165,9 +167,9 @@ impl Memory {
     }
 
     /// How many leases each owner has that have not ended.
-    pub(super) fn shares(&self) -> HashMap<MemberId, usize> {
+    pub(in crate::conformance) fn shares(&self) -> HashMap<MemberId, usize> {
         let mut shares = HashMap::new();
-        for partition in 0..PARTITIONS {
+        for partition in 0..self.partitions() {
             if let Some(owner) = self.owner(i32::try_from(partition).unwrap()) {
                 *shares.entry(owner).or_default() += 1;
             }
@@ -176,7 +178,7 @@ impl Memory {
     }
 
     /// Everything, in the order of numbers.
-    pub(super) fn rows(&self) -> Vec<Row> {
+    pub(in crate::conformance) fn rows(&self) -> Vec<Row> {
         self.with(|state| {
             state
                 .rows
@@ -186,15 +188,20 @@ impl Memory {
         })
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::conformance) fn is_empty(&self) -> bool {
         self.with(|state| state.rows.is_empty())
     }
 
-    pub(super) fn members(&self) -> usize {
+    pub(in crate::conformance) fn members(&self) -> usize {
         self.with(|state| state.members.len())
     }
 
-    pub(super) fn heartbeat(&self, member: MemberId, term: Duration, alone: bool) -> Membership {
+    pub(in crate::conformance) fn heartbeat(
+        &self,
+        member: MemberId,
+        term: Duration,
+        alone: bool,
+    ) -> Membership {
         self.with(|state| {
             let now = Instant::now();
             state
@@ -209,7 +216,7 @@ impl Memory {
         })
     }
 
-    pub(super) fn renew(&self, member: MemberId, term: Duration) -> Vec<Lease> {
+    pub(in crate::conformance) fn renew(&self, member: MemberId, term: Duration) -> Vec<Lease> {
         self.with(|state| {
             state.take(usize::MAX, |lease| {
                 let own = lease.owner == Some(member);
@@ -221,7 +228,7 @@ impl Memory {
         })
     }
 
-    pub(super) fn acquire(
+    pub(in crate::conformance) fn acquire(
         &self,
         member: MemberId,
         term: Duration,
@@ -243,12 +250,12 @@ impl Memory {
         })
     }
 
-    pub(super) fn free(&self) -> u32 {
+    pub(in crate::conformance) fn free(&self) -> u32 {
         let free = self.with(|state| state.leases.iter().filter(|lease| lease.is_free()).count());
         u32::try_from(free).unwrap()
     }
 
-    pub(super) fn release(&self, leases: &Leases) {
+    pub(in crate::conformance) fn release(&self, leases: &Leases) {
         self.with(|state| {
             for partition in state.standing(leases) {
                 state.leases[index(partition)].owner = None;
@@ -256,7 +263,7 @@ impl Memory {
         });
     }
 
-    pub(super) fn leave(&self, member: MemberId) {
+    pub(in crate::conformance) fn leave(&self, member: MemberId) {
         self.with(|state| {
             state.members.remove(&member);
             for lease in &mut state.leases {
@@ -265,14 +272,14 @@ impl Memory {
         });
     }
 
-    pub(super) fn kept(&self, from: &[KeptFrom], limit: u32) -> Vec<Kept> {
+    pub(in crate::conformance) fn kept(&self, from: &[KeptFrom], limit: u32) -> Vec<Kept> {
         self.with(|state| {
             let pages = from.iter().map(|from| state.page(from, limit as usize));
             pages.flatten().collect()
         })
     }
 
-    pub(super) fn read(&self, read: &Read) -> Vec<Row> {
+    pub(in crate::conformance) fn read(&self, read: &Read) -> Vec<Row> {
         self.with(|state| {
             let owned = state.standing(&read.leases);
             let mut closed: Vec<&str> = Vec::new();
@@ -316,14 +323,18 @@ impl Memory {
         })
     }
 
-    pub(super) fn fetch(&self, seqs: &[i64]) -> Vec<Row> {
+    pub(in crate::conformance) fn fetch(&self, seqs: &[i64]) -> Vec<Row> {
         self.with(|state| {
             let found = seqs.iter().filter_map(|seq| state.rows.get(seq));
-            found.map(|stored| stored.row.clone()).collect()
+            let mut found: Vec<Row> = found.map(|stored| stored.row.clone()).collect();
+            for row in found.iter_mut().filter(|row| row.state == RowState::Dead) {
+                row.data.clear();
+            }
+            found
         })
     }
 
-    pub(super) fn delete(&self, seqs: &[i64]) {
+    pub(in crate::conformance) fn delete(&self, seqs: &[i64]) {
         self.with(|state| {
             for seq in seqs {
                 state.rows.remove(seq);
@@ -331,7 +342,7 @@ impl Memory {
         });
     }
 
-    pub(super) fn hold(&self, leases: &Leases, failures: &[Failure]) -> Vec<i32> {
+    pub(in crate::conformance) fn hold(&self, leases: &Leases, failures: &[Failure]) -> Vec<i32> {
         self.with(|state| {
             let standing = state.standing(leases);
             for failure in failures {
@@ -351,11 +362,11 @@ impl Memory {
         })
     }
 
-    pub(super) fn sweep(&self, leases: &Leases, keys: &[String]) {
+    pub(in crate::conformance) fn sweep(&self, leases: &Leases, keys: &[String]) {
         self.turn(leases, keys, RowState::Ready, RowState::Held);
     }
 
-    pub(super) fn unhold(&self, leases: &Leases, keys: &[String]) -> Vec<i32> {
+    pub(in crate::conformance) fn unhold(&self, leases: &Leases, keys: &[String]) -> Vec<i32> {
         self.turn(leases, keys, RowState::Held, RowState::Ready)
     }
 
@@ -374,7 +385,7 @@ impl Memory {
         })
     }
 
-    pub(super) fn promote(&self, leases: &Leases, max: u32) -> u64 {
+    pub(in crate::conformance) fn promote(&self, leases: &Leases, max: u32) -> u64 {
         self.with(|state| {
             let (now, standing) = (Instant::now(), state.standing(leases));
             let mut due: Vec<(Instant, i64)> = state
@@ -399,7 +410,7 @@ impl Memory {
         })
     }
 
-    pub(super) fn stats(&self) -> OutboxStats {
+    pub(in crate::conformance) fn stats(&self) -> OutboxStats {
         self.with(|state| {
             let now = Instant::now();
             let count = |wanted: &dyn Fn(RowState) -> bool| {
@@ -420,7 +431,7 @@ impl Memory {
         })
     }
 
-    pub(super) fn kinds(&self) -> Vec<KindStats> {
+    pub(in crate::conformance) fn kinds(&self) -> Vec<KindStats> {
         self.with(|state| {
             let now = Instant::now();
             let mut kinds: BTreeMap<&str, KindStats> = BTreeMap::new();

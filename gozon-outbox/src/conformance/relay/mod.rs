@@ -30,7 +30,7 @@ pub mod fairness;
 pub mod leases;
 mod link;
 mod log;
-mod memory;
+pub(super) mod memory;
 pub mod order;
 pub mod outcomes;
 mod stage;

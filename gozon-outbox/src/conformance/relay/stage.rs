@@ -13,12 +13,14 @@ use tokio_util::sync::CancellationToken;
 use super::broker::{Broker, Connection};
 use super::link::{Link, Weather};
 use super::log::{Arrival, Log};
-use super::memory::{Memory, PARTITIONS};
+use super::memory::Memory;
 use super::{Relays, Work};
 use crate::OutboxConfig;
 use crate::conformance::message;
 use crate::store::{Row, RowState};
 
+/// Few, so that keys meet in one and every relay has some.
+const PARTITIONS: u32 = 8;
 /// How long something may take to happen; longer than every pause.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -35,7 +37,7 @@ pub struct Stage {
 impl Stage {
     /// An empty outbox, and no relay yet.
     pub fn new(relays: Arc<dyn Relays>) -> Self {
-        let memory = Arc::new(Memory::new());
+        let memory = Arc::new(Memory::new(PARTITIONS));
         let log = Arc::new(Log::new(Arc::clone(&memory)));
         Self {
             relays,
