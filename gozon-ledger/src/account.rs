@@ -122,8 +122,26 @@ pub enum Opening {
 pub struct Balance {
     /// In minor units, in the account's normal direction.
     pub posted: i64,
-    /// How many entries the account has. Never goes back.
+    /// What open holds would add to it. Never negative.
+    pub incoming: i64,
+    /// What open holds would take from it. Never negative.
+    pub outgoing: i64,
+    /// How many entries the account has. Never goes back. A hold adds none.
     pub version: i64,
+}
+
+impl Balance {
+    /// What is neither spent nor held for a purpose: `posted` less `outgoing`.
+    /// This is what a floor guards.
+    pub fn available(&self) -> i64 {
+        self.posted.saturating_sub(self.outgoing)
+    }
+
+    /// What there would be if everything came that holds announce: `posted`
+    /// and `incoming`. This is what a ceiling guards.
+    pub fn expected(&self) -> i64 {
+        self.posted.saturating_add(self.incoming)
+    }
 }
 
 /// What the rules need to know of an account.
@@ -145,28 +163,67 @@ pub struct Account {
     pub debits: i64,
     /// Sum of all credits; never negative.
     pub credits: i64,
+    /// Sum of all debits that open holds reserve; never negative.
+    pub pending_debits: i64,
+    /// Sum of all credits that open holds reserve; never negative.
+    pub pending_credits: i64,
     /// Number of entries.
     pub version: i64,
-    /// When the last entry or change by an operator was recorded; when it was
-    /// opened if there is none.
+    /// Number of reservations and releases.
+    pub reservations: i64,
+    /// When the last transfer of any kind or change by an operator was recorded;
+    /// when it was opened if there is none.
     pub changed_at: OffsetDateTime,
 }
 
 impl Account {
     /// What it holds now.
     pub fn balance(&self) -> Balance {
-        Balance {
-            posted: posted(self.normal, self.debits, self.credits),
-            version: self.version,
+        Counters {
+            debits: self.debits,
+            credits: self.credits,
+            pending_debits: self.pending_debits,
+            pending_credits: self.pending_credits,
         }
+        .balance(self.normal, self.version)
     }
 }
 
-/// The balance in the normal direction. Fits always: neither counter is
-/// negative, so their difference lies between `-i64::MAX` and `i64::MAX`.
-pub(crate) fn posted(normal: Side, debits: i64, credits: i64) -> i64 {
-    match normal {
-        Side::Debit => debits.saturating_sub(credits),
-        Side::Credit => credits.saturating_sub(debits),
+/// The four sums of an account.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counters {
+    pub(crate) debits: i64,
+    pub(crate) credits: i64,
+    pub(crate) pending_debits: i64,
+    pub(crate) pending_credits: i64,
+}
+
+impl Counters {
+    pub(crate) fn balance(self, normal: Side, version: i64) -> Balance {
+        balance(
+            normal,
+            // Fits always: neither counter is negative, so their difference
+            // lies between `-i64::MAX` and `i64::MAX`.
+            match normal {
+                Side::Debit => self.debits.saturating_sub(self.credits),
+                Side::Credit => self.credits.saturating_sub(self.debits),
+            },
+            (self.pending_debits, self.pending_credits),
+            version,
+        )
+    }
+}
+
+/// A balance from a posted one and the pending debits and credits.
+pub(crate) fn balance(normal: Side, posted: i64, pending: (i64, i64), version: i64) -> Balance {
+    let (incoming, outgoing) = match normal {
+        Side::Debit => pending,
+        Side::Credit => (pending.1, pending.0),
+    };
+    Balance {
+        posted,
+        incoming,
+        outgoing,
+        version,
     }
 }

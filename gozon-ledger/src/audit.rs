@@ -6,8 +6,10 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::rules::{Recorded, imbalance};
-use crate::store::{AssetTotals, AuditEntry, Stray};
-use crate::{Account, AccountId, Asset, RequestHash, Side, TransferId};
+use crate::store::{AssetTotals, AuditEntry, AuditReservation, Stray};
+use crate::{Account, AccountId, Asset, Kind, RequestHash, Side, TransferId};
+
+mod follow_ups;
 
 /// What `verify` found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -44,7 +46,8 @@ pub enum Finding {
         /// Sum of all credits.
         credits: String,
     },
-    /// The transfer's entries do not balance in some asset, or are fewer than two.
+    /// The transfer's legs do not balance in some asset, or are fewer than two;
+    /// or there are some where there should be none.
     TransferUnbalanced {
         /// Which.
         transfer: TransferId,
@@ -77,7 +80,8 @@ pub enum Finding {
         /// Which account.
         account: AccountId,
     },
-    /// The balance is below the floor or above the ceiling.
+    /// What is available is below the floor, or what is expected above the
+    /// ceiling.
     LimitBroken {
         /// Which account.
         account: AccountId,
@@ -91,8 +95,60 @@ pub enum Finding {
         /// At which entry.
         version: i64,
     },
-    /// The entry's account or transfer does not exist, or the transfer has
-    /// another time.
+    /// The account's reservations are not numbered 1, 2, 3, … up to their
+    /// number.
+    ReservationGap {
+        /// Which account.
+        account: AccountId,
+        /// The number that should come next.
+        expected: i64,
+        /// The number that does; at the end, one above the account's number.
+        found: i64,
+    },
+    /// What is pending is not what was pending before plus the change.
+    PendingBroken {
+        /// Which account.
+        account: AccountId,
+        /// At which reservation.
+        number: i64,
+    },
+    /// The account's pending counters are not the sums of its reservations.
+    PendingDiffer {
+        /// Which account.
+        account: AccountId,
+    },
+    /// What the transfer resolves or takes back does not exist, or is nothing
+    /// that can be.
+    NothingFollowed {
+        /// The resolution or reversal.
+        transfer: TransferId,
+        /// What it names.
+        named: TransferId,
+    },
+    /// The hold was resolved more than once.
+    ResolvedTwice {
+        /// Which.
+        hold: TransferId,
+    },
+    /// The resolution posts more than was held, or releases something else, or
+    /// came at the wrong time.
+    ResolutionBroken {
+        /// Which.
+        transfer: TransferId,
+    },
+    /// More of the transfer was taken back than it moved.
+    OverReversed {
+        /// The transfer that was taken back.
+        transfer: TransferId,
+    },
+    /// The hold is listed as open and is not, or the other way round, or with
+    /// another expiry.
+    OpenHoldBroken {
+        /// Which.
+        hold: TransferId,
+    },
+    /// The account or transfer of the entry or reservation does not exist, or
+    /// the transfer has another time.
     StrayEntry {
         /// The account it names.
         account: AccountId,
@@ -115,6 +171,14 @@ impl Finding {
             Self::CountersDiffer { .. } => "counters_differ",
             Self::LimitBroken { .. } => "limit_broken",
             Self::TimeBroken { .. } => "time_broken",
+            Self::ReservationGap { .. } => "reservation_gap",
+            Self::PendingBroken { .. } => "pending_broken",
+            Self::PendingDiffer { .. } => "pending_differ",
+            Self::NothingFollowed { .. } => "nothing_followed",
+            Self::ResolvedTwice { .. } => "resolved_twice",
+            Self::ResolutionBroken { .. } => "resolution_broken",
+            Self::OverReversed { .. } => "over_reversed",
+            Self::OpenHoldBroken { .. } => "open_hold_broken",
             Self::StrayEntry { .. } => "stray_entry",
         }
     }
@@ -138,6 +202,10 @@ struct Track {
     debits: i128,
     credits: i128,
     last: Option<OffsetDateTime>,
+    next_number: i64,
+    pending_debits: i64,
+    pending_credits: i64,
+    last_reservation: Option<OffsetDateTime>,
 }
 
 impl Audit {
@@ -174,7 +242,22 @@ impl Audit {
         }
     }
 
-    /// The accounts' entries are all seen.
+    /// Follows one reservation; per account they come in the order of their
+    /// numbers, before or after the entries.
+    pub fn reservation(&mut self, reservation: &AuditReservation) {
+        let Some(track) = self.page.get_mut(&reservation.change.account) else {
+            return; // Opened since.
+        };
+        let read = track.account.reservations;
+        if reservation.number > read && reservation.number <= reservation.account_reservations {
+            return; // Placed or resolved since.
+        }
+        for finding in track.follow_reservation(reservation) {
+            self.find(finding);
+        }
+    }
+
+    /// The accounts' entries and reservations are all seen.
     pub fn close(&mut self) {
         for (_, track) in std::mem::take(&mut self.page) {
             self.report.accounts += 1;
@@ -188,7 +271,13 @@ impl Audit {
     pub fn transfer(&mut self, recorded: &Recorded) {
         self.report.transfers += 1;
         let transfer = &recorded.transfer;
-        if transfer.legs.len() < 2 || imbalance(&transfer.legs).is_some() {
+        let sound = match transfer.kind {
+            Kind::Void { .. } | Kind::Expire { .. } => transfer.legs.is_empty(),
+            Kind::Single | Kind::Pending { .. } | Kind::Post { .. } | Kind::Reversal { .. } => {
+                transfer.legs.len() >= 2 && imbalance(&transfer.legs).is_none()
+            }
+        };
+        if !sound {
             self.find(Finding::TransferUnbalanced {
                 transfer: transfer.id,
             });
@@ -198,6 +287,19 @@ impl Audit {
                 transfer: transfer.id,
             });
         }
+    }
+
+    /// Checks what `transfer` resolves or takes back, if anything. `group` holds
+    /// that, and all that resolves it or takes it back.
+    pub fn follow_up(&mut self, transfer: &Recorded, group: &[Recorded]) {
+        for finding in follow_ups::check(transfer, group) {
+            self.find(finding);
+        }
+    }
+
+    /// Notes a hold that is listed as open and is not, or the other way round.
+    pub fn open_hold(&mut self, hold: TransferId) {
+        self.find(Finding::OpenHoldBroken { hold });
     }
 
     /// Checks the sums of one asset.
@@ -212,7 +314,7 @@ impl Audit {
         }
     }
 
-    /// Notes an entry that belongs to nothing.
+    /// Notes an entry or a reservation that belongs to nothing.
     pub fn stray(&mut self, stray: &Stray) {
         self.find(Finding::StrayEntry {
             account: stray.account,
@@ -244,7 +346,39 @@ impl Track {
             debits: 0,
             credits: 0,
             last: None,
+            next_number: 1,
+            pending_debits: 0,
+            pending_credits: 0,
+            last_reservation: None,
         }
+    }
+
+    fn follow_reservation(&mut self, row: &AuditReservation) -> Vec<Finding> {
+        let (account, number) = (row.change.account, row.number);
+        let mut findings = Vec::new();
+        if number != self.next_number {
+            findings.push(Finding::ReservationGap {
+                account,
+                expected: self.next_number,
+                found: number,
+            });
+        }
+        self.next_number = number.saturating_add(1);
+        let sums = (
+            self.pending_debits.checked_add(row.change.debits),
+            self.pending_credits.checked_add(row.change.credits),
+        );
+        let late = self
+            .last_reservation
+            .is_none_or(|last| row.recorded_at > last);
+        if sums != (Some(row.pending_debits), Some(row.pending_credits)) || !late {
+            findings.push(Finding::PendingBroken { account, number });
+        }
+        // Goes on from what is written, so that one fault is one finding.
+        self.pending_debits = row.pending_debits;
+        self.pending_credits = row.pending_credits;
+        self.last_reservation = Some(row.recorded_at);
+        findings
     }
 
     fn follow(&mut self, entry: &AuditEntry) -> Vec<Finding> {
@@ -298,8 +432,23 @@ impl Track {
         if counters != (self.debits, self.credits) || held.posted != self.balance {
             findings.push(Finding::CountersDiffer { account });
         }
-        let below = self.account.floor.is_some_and(|floor| held.posted < floor);
-        let above = self.account.ceiling.is_some_and(|top| held.posted > top);
+        if self.next_number != self.account.reservations.saturating_add(1) {
+            findings.push(Finding::ReservationGap {
+                account,
+                expected: self.next_number,
+                found: self.account.reservations.saturating_add(1),
+            });
+        }
+        let pending = (self.account.pending_debits, self.account.pending_credits);
+        if pending != (self.pending_debits, self.pending_credits) {
+            findings.push(Finding::PendingDiffer { account });
+        }
+        let floor = self.account.floor;
+        let below = floor.is_some_and(|floor| held.available() < floor);
+        let above = self
+            .account
+            .ceiling
+            .is_some_and(|top| held.expected() > top);
         if below || above {
             findings.push(Finding::LimitBroken {
                 account,

@@ -23,6 +23,8 @@ pub trait Books: Send + Sync {
     async fn open_account(&self, account: &NewAccount) -> Result<Opening, LedgerError>;
     /// See [`Ledger::post`].
     async fn post(&self, transfers: &[Transfer]) -> Result<Outcomes, LedgerError>;
+    /// See [`Ledger::expire_due`].
+    async fn expire_due(&self, limit: usize) -> Result<usize, LedgerError>;
     /// See [`Ledger::balance`].
     async fn balance(&self, account: AccountId) -> Result<Option<Balance>, LedgerError>;
     /// See [`Ledger::account`].
@@ -103,6 +105,10 @@ impl<D: LedgerDatabase> Books for Ledger<D> {
 
     async fn post(&self, transfers: &[Transfer]) -> Result<Outcomes, LedgerError> {
         Ledger::post(self, transfers).await
+    }
+
+    async fn expire_due(&self, limit: usize) -> Result<usize, LedgerError> {
+        Ledger::expire_due(self, limit).await
     }
 
     async fn balance(&self, account: AccountId) -> Result<Option<Balance>, LedgerError> {

@@ -15,7 +15,8 @@ pub enum PostError {
     IdConflict {
         /// The id.
         transfer: TransferId,
-        /// The first part that differs: `code`, `reference`, `metadata` or `legs`.
+        /// The first part that differs: `kind`, `hold`, `original`, `expiry`,
+        /// `code`, `reference`, `metadata` or `legs`.
         differs: &'static str,
     },
     /// The account would go below its floor.
@@ -23,7 +24,7 @@ pub enum PostError {
     InsufficientFunds {
         /// Which account.
         account: AccountId,
-        /// What it can give, in minor units.
+        /// What it can give, in minor units: what holds reserve it cannot.
         available: i64,
         /// What the transfer takes.
         needed: i64,
@@ -33,7 +34,8 @@ pub enum PostError {
     LimitExceeded {
         /// Which account.
         account: AccountId,
-        /// What it can still take, in minor units.
+        /// What it can still take, in minor units: what holds announce is
+        /// taken already.
         room: i64,
         /// What the transfer gives.
         amount: i64,
@@ -116,6 +118,83 @@ pub enum PostError {
         /// Bytes at most.
         max: usize,
     },
+    /// Nothing is held under this id.
+    #[error("no hold {hold}")]
+    HoldNotFound {
+        /// The id.
+        hold: TransferId,
+    },
+    /// The hold was posted, by another transfer than this.
+    #[error("hold {hold} was posted already")]
+    HoldAlreadyPosted {
+        /// Which.
+        hold: TransferId,
+    },
+    /// The hold was released, by another transfer than this.
+    #[error("hold {hold} was voided already")]
+    HoldAlreadyVoided {
+        /// Which.
+        hold: TransferId,
+    },
+    /// The hold's time is over, also if its money was not returned yet; or a
+    /// hold that is being placed would be over at once.
+    #[error("hold {hold} has expired")]
+    HoldExpired {
+        /// Which.
+        hold: TransferId,
+    },
+    /// The hold's time is not over.
+    #[error("hold {hold} has not expired")]
+    HoldNotExpired {
+        /// Which.
+        hold: TransferId,
+    },
+    /// More than is held would be posted.
+    #[error("{held} of account {account} is held, {amount} is too much")]
+    ExceedsHold {
+        /// Which account.
+        account: AccountId,
+        /// What is held of it, on this side and in this asset.
+        held: i64,
+        /// What would be posted.
+        amount: i64,
+    },
+    /// A transfer of a kind that takes no legs came with legs.
+    #[error("{legs} legs where none can be")]
+    UnexpectedLegs {
+        /// How many.
+        legs: usize,
+    },
+    /// There is nothing to take back under this id.
+    #[error("no transfer {transfer}")]
+    TransferNotFound {
+        /// The id.
+        transfer: TransferId,
+    },
+    /// The transfer moved nothing, or is a reversal itself.
+    #[error("transfer {transfer} is of the kind {kind}, which cannot be reversed")]
+    NotReversible {
+        /// Which.
+        transfer: TransferId,
+        /// Its kind.
+        kind: &'static str,
+    },
+    /// All of the transfer was taken back before.
+    #[error("transfer {transfer} was reversed already")]
+    AlreadyReversed {
+        /// Which.
+        transfer: TransferId,
+    },
+    /// More would be taken back than is left of the transfer.
+    #[error("{left} of account {account} can be taken back, {amount} is too much")]
+    ExceedsOriginal {
+        /// Which account.
+        account: AccountId,
+        /// What the transfer moved less what was taken back before.
+        left: i64,
+        /// What would be taken back.
+        amount: i64,
+    },
 }
 
 impl PostError {
@@ -130,13 +209,25 @@ impl PostError {
             | Self::AccountNotFound { .. }
             | Self::AccountFrozen { .. }
             | Self::AccountClosed { .. }
-            | Self::AmountOverflow { .. } => ErrorClass::Reject,
+            | Self::AmountOverflow { .. }
+            | Self::HoldNotFound { .. }
+            | Self::HoldAlreadyPosted { .. }
+            | Self::HoldAlreadyVoided { .. }
+            | Self::HoldExpired { .. }
+            | Self::ExceedsHold { .. }
+            | Self::TransferNotFound { .. }
+            | Self::NotReversible { .. }
+            | Self::AlreadyReversed { .. }
+            | Self::ExceedsOriginal { .. } => ErrorClass::Reject,
+            // Its hour has not come.
+            Self::HoldNotExpired { .. } => ErrorClass::Retry,
             // The program that built the transfer is wrong.
             Self::AssetMismatch { .. }
             | Self::NonPositiveAmount { .. }
             | Self::SameAccount { .. }
             | Self::Unbalanced { .. }
             | Self::LegCount { .. }
+            | Self::UnexpectedLegs { .. }
             | Self::InvalidText { .. } => ErrorClass::Bug,
         }
     }
@@ -157,6 +248,17 @@ impl PostError {
             Self::LegCount { .. } => "leg_count",
             Self::AmountOverflow { .. } => "amount_overflow",
             Self::InvalidText { .. } => "invalid_text",
+            Self::HoldNotFound { .. } => "hold_not_found",
+            Self::HoldAlreadyPosted { .. } => "hold_already_posted",
+            Self::HoldAlreadyVoided { .. } => "hold_already_voided",
+            Self::HoldExpired { .. } => "hold_expired",
+            Self::HoldNotExpired { .. } => "hold_not_expired",
+            Self::ExceedsHold { .. } => "exceeds_hold",
+            Self::UnexpectedLegs { .. } => "unexpected_legs",
+            Self::TransferNotFound { .. } => "transfer_not_found",
+            Self::NotReversible { .. } => "not_reversible",
+            Self::AlreadyReversed { .. } => "already_reversed",
+            Self::ExceedsOriginal { .. } => "exceeds_original",
         }
     }
 }
@@ -171,6 +273,14 @@ pub enum LedgerError {
     /// or the same transfer id at the same moment. Repeat the transaction.
     #[error("another transaction was in the way: {0}")]
     Contention(#[source] DbError),
+    /// A transfer that the batch follows on was recorded while the batch waited
+    /// for its locks, so that its accounts are not among them. Repeat the
+    /// transaction.
+    #[error("transfer {transfer} was recorded while this batch was locking its accounts")]
+    Overtaken {
+        /// Which.
+        transfer: TransferId,
+    },
     /// The database refused what the rules had allowed. The transaction is
     /// lost, the books are whole; find out why before repeating.
     #[error("the database guard refused the write: {0}")]
@@ -221,7 +331,9 @@ impl LedgerError {
         match self {
             Self::Db(error) => error.class(),
             // A newer instance of a rolling upgrade will know the status.
-            Self::Contention(_) | Self::UnknownStatus { .. } => ErrorClass::Retry,
+            Self::Contention(_) | Self::Overtaken { .. } | Self::UnknownStatus { .. } => {
+                ErrorClass::Retry
+            }
             Self::AccountConflict { .. } => ErrorClass::Reject,
             Self::Change(refused) => refused.class(),
             Self::Guarded(_)
@@ -237,8 +349,13 @@ impl From<sqlx::Error> for LedgerError {
         let database = error.as_database_error();
         // Two transactions brought the same new id at the same moment, with
         // accounts so different that no account lock held one of them back.
-        // The one that comes later finds the id when it repeats.
-        let same_id = violated_constraint(&error) == Some("gozon_ledger_transfers_pkey");
+        // The one that comes later finds the id when it repeats. A second
+        // resolution of a hold is kept off by the locks of the hold's accounts;
+        // the index is there for those who do not take them.
+        let same_id = matches!(
+            violated_constraint(&error),
+            Some("gozon_ledger_transfers_pkey" | "gozon_ledger_transfers_pending")
+        );
         let conflict = database
             .and_then(|error| error.code())
             .is_some_and(|code| matches!(code.as_ref(), "40001" | "40P01"));

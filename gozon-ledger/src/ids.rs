@@ -42,3 +42,12 @@ id! {
     /// Never expires.
     TransferId
 }
+
+impl TransferId {
+    /// Names the transfer that releases this hold when its time is over: the
+    /// same whoever finds it first.
+    #[must_use]
+    pub fn of_expiry(self) -> Self {
+        Self(Uuid::new_v5(&self.0, b"expire"))
+    }
+}

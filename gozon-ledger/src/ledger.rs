@@ -7,11 +7,11 @@ use gozon_sqlx::{Db, DbError};
 use tokio::time::Instant;
 
 use crate::audit::Report;
-use crate::rules::{Book, Decision, check_text};
+use crate::rules::{Book, Decision, Recorded, check_text};
 use crate::store::{LedgerDatabase, LedgerStore};
 use crate::{
-    AccountId, Balance, ConfigError, Entry, LedgerConfig, LedgerError, Limits, NewAccount, Opening,
-    PostError, Posted, Transfer, metrics, verify,
+    Account, AccountId, Balance, ConfigError, Entry, LedgerConfig, LedgerError, Limits, NewAccount,
+    Opening, PostError, Posted, Transfer, TransferId, metrics, verify,
 };
 
 /// What became of each transfer of a call, in order.
@@ -125,7 +125,9 @@ impl<D: LedgerDatabase> Ledger<D> {
         let mut attempt = 1;
         loop {
             match self.post_once(transfers).await {
-                Err(LedgerError::Contention(error)) if attempt < self.config.attempts => {
+                Err(error @ (LedgerError::Contention(_) | LedgerError::Overtaken { .. }))
+                    if attempt < self.config.attempts =>
+                {
                     tracing::debug!(attempt, %error, "posting again after contention");
                     ::metrics::counter!(metrics::CONTENDED).increment(1);
                     attempt += 1;
@@ -138,9 +140,6 @@ impl<D: LedgerDatabase> Ledger<D> {
     async fn post_once(&self, transfers: &[Transfer]) -> Result<Outcomes, LedgerError> {
         let mut tx = self.db.begin().await?;
         let outcomes = self.post_in(&mut tx, transfers).await?;
-        let moved = |outcome: &Result<Posted, PostError>| {
-            outcome.as_ref().is_ok_and(|posted| !posted.replayed)
-        };
         if outcomes.iter().any(moved) {
             tx.commit().await?;
         } else {
@@ -160,12 +159,14 @@ impl<D: LedgerDatabase> Ledger<D> {
     /// nothing and answers with its first balances; with other content it is
     /// [`PostError::IdConflict`]. That is settled before anything is checked.
     /// Refusals are not remembered.
-    /// **Locks.** All accounts of the batch are locked in one global order until
-    /// the transaction ends. Call it once per transaction, with everything, or
+    /// **Holds and reversals.** A batch may place a hold and resolve it, or move
+    /// money and take it back; see [`Kind`](crate::Kind) for what each does.
+    /// **Locks.** All accounts of the batch, and of the transfers that it follows
+    /// on, are locked in one global order until the transaction ends. Call it once per transaction, with everything, or
     /// two transactions may wait for each other in a circle and one of them
     /// gets [`LedgerError::Contention`].
     /// **Cost.** PostgreSQL: three statements for a batch of any size, two if
-    /// nothing moves; SQLite: five and two.
+    /// nothing moves; SQLite: five and two, and up to three more for holds.
     ///
     /// # Errors
     /// After an error the transaction is unusable: roll it back and act by
@@ -186,11 +187,16 @@ impl<D: LedgerDatabase> Ledger<D> {
             return Ok(Vec::new());
         }
         let started = Instant::now();
-        let (accounts, ids) = names(transfers);
-        let accounts = self.store.lock_accounts(tx, &accounts).await?;
+        let Names {
+            accounts,
+            ids,
+            named,
+        } = Names::of(transfers);
+        let accounts = self.store.lock_accounts(tx, &accounts, &named).await?;
         // Only now, in a statement that began under the locks: one that began
         // earlier would miss what was committed while it waited for them.
-        let recorded = self.store.find_transfers(tx, &ids).await?;
+        let recorded = self.store.find_transfers(tx, &ids, &named).await?;
+        check_locked(&accounts, &recorded, &named)?;
 
         let book = Book::new(accounts, recorded);
         let Decision { outcomes, changes } =
@@ -198,9 +204,35 @@ impl<D: LedgerDatabase> Ledger<D> {
         if !changes.transfers.is_empty() {
             self.store.write(tx, &changes).await?;
         }
-        count(&outcomes);
+        count(transfers, &outcomes);
         ::metrics::histogram!(metrics::POST_SECONDS).record(started.elapsed());
         Ok(outcomes)
+    }
+
+    /// Releases holds whose time is over, `limit` or `max_batch` at most; how
+    /// many were. As many as the limit means that there may be more.
+    ///
+    /// An expired hold cannot be posted whether or not this ran; until it did,
+    /// what the hold reserved stays out of reach. Call it from time to time, as
+    /// often as that may last, from as many instances as you like: each hold is
+    /// released once, by a transfer with the id that
+    /// [`TransferId::of_expiry`] makes and with the hold's reference.
+    ///
+    /// # Errors
+    /// As [`Ledger::post`].
+    #[tracing::instrument(name = "ledger.expire_due", skip_all)]
+    pub async fn expire_due(&self, limit: usize) -> Result<usize, LedgerError> {
+        let limit = u32::try_from(limit.min(self.config.max_batch)).unwrap_or(u32::MAX);
+        let mut reader = self.reader().await?;
+        let due = self
+            .store
+            .due_holds(&mut reader, self.clock.now(), limit)
+            .await?;
+        drop(reader);
+        let outcomes = self.post(&expiries(due)).await?;
+        // Refused were those that somebody else resolved meanwhile, or whose
+        // accounts live by another instance's later clock.
+        Ok(outcomes.iter().filter(|outcome| moved(outcome)).count())
     }
 
     /// What the account holds now; `None` if there is no such account.
@@ -273,8 +305,11 @@ impl<D: LedgerDatabase> Ledger<D> {
 
     /// Checks everything against everything: per asset, debits equal credits;
     /// every transfer balances and is what was asked for; every account's
-    /// entries are gapless, add up to its counters, carry the right running
-    /// balance and rising times; no limit is broken; no entry strays.
+    /// entries and reservations are gapless, add up to its counters, carry the
+    /// right running balance and rising times; no limit is broken; no entry
+    /// strays; every hold is resolved at most once, by what it held at most and
+    /// in time, or is listed as open; no transfer is taken back beyond its
+    /// amount.
     ///
     /// Runs beside traffic, holds no lock, and reads the whole ledger.
     ///
@@ -303,16 +338,73 @@ impl<D: LedgerDatabase> Ledger<D> {
     }
 }
 
-/// The distinct accounts and transfers of the batch, each sorted by id.
-fn names(transfers: &[Transfer]) -> (Vec<AccountId>, Vec<crate::TransferId>) {
-    let legs = transfers.iter().flat_map(|transfer| &transfer.legs);
-    let mut accounts: Vec<_> = legs.map(|leg| leg.account).collect();
-    accounts.sort_unstable();
-    accounts.dedup();
-    let mut ids: Vec<_> = transfers.iter().map(|transfer| transfer.id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    (accounts, ids)
+fn moved(outcome: &Result<Posted, PostError>) -> bool {
+    outcome.as_ref().is_ok_and(|posted| !posted.replayed)
+}
+
+/// The transfers that release these holds.
+pub(crate) fn expiries(due: Vec<TransferId>) -> Vec<Transfer> {
+    let expiry = |hold: TransferId| Transfer::new(hold.of_expiry(), "expire").expiring(hold);
+    due.into_iter().map(expiry).collect()
+}
+
+/// What a batch names, each without repeats and sorted by id.
+struct Names {
+    /// The accounts of its legs.
+    accounts: Vec<AccountId>,
+    /// Its own transfers.
+    ids: Vec<TransferId>,
+    /// The transfers that they follow on.
+    named: Vec<TransferId>,
+}
+
+impl Names {
+    fn of(transfers: &[Transfer]) -> Self {
+        let legs = transfers.iter().flat_map(|transfer| &transfer.legs);
+        Self {
+            accounts: distinct(legs.map(|leg| leg.account)),
+            ids: distinct(transfers.iter().map(|transfer| transfer.id)),
+            named: distinct(
+                transfers
+                    .iter()
+                    .filter_map(|transfer| transfer.kind.named()),
+            ),
+        }
+    }
+}
+
+fn distinct<T: Ord>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut all: Vec<T> = all.collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// What a batch follows on must be decided under the locks of its accounts. A
+/// transfer that was recorded after the accounts to be locked were read, and
+/// before the transfers were, is the one case where they are not; to lock them
+/// now would break the order of locks.
+fn check_locked(
+    locked: &[Account],
+    recorded: &[Recorded],
+    named: &[TransferId],
+) -> Result<(), LedgerError> {
+    if named.is_empty() {
+        return Ok(());
+    }
+    let locked: HashSet<AccountId> = locked.iter().map(|account| account.id).collect();
+    for one in recorded {
+        let all = one
+            .balances
+            .iter()
+            .all(|(account, _)| locked.contains(account));
+        if !all && named.binary_search(&one.transfer.id).is_ok() {
+            return Err(LedgerError::Overtaken {
+                transfer: one.transfer.id,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// What can be said of a new account without looking.
@@ -334,18 +426,19 @@ pub(crate) fn check_new(account: &NewAccount, limits: &Limits) -> Result<(), Led
     })
 }
 
-fn count(outcomes: &Outcomes) {
-    let mut kinds: HashMap<&'static str, u64> = HashMap::new();
-    for outcome in outcomes {
-        let kind = match outcome {
+fn count(transfers: &[Transfer], outcomes: &Outcomes) {
+    let mut all: HashMap<(&'static str, &'static str), u64> = HashMap::new();
+    for (transfer, outcome) in transfers.iter().zip(outcomes) {
+        let outcome = match outcome {
             Ok(posted) if posted.replayed => "replayed",
             Ok(_) => "posted",
             Err(refused) => refused.kind(),
         };
-        *kinds.entry(kind).or_default() += 1;
+        *all.entry((transfer.kind.as_str(), outcome)).or_default() += 1;
     }
-    for (kind, many) in kinds {
-        ::metrics::counter!(metrics::TRANSFERS, "outcome" => kind).increment(many);
+    for ((kind, outcome), many) in all {
+        ::metrics::counter!(metrics::TRANSFERS, "kind" => kind, "outcome" => outcome)
+            .increment(many);
     }
     let size = u32::try_from(outcomes.len()).unwrap_or(u32::MAX);
     ::metrics::histogram!(metrics::BATCH).record(f64::from(size));

@@ -128,7 +128,7 @@ pub use poster::{PostBatch, Poster, PosterConfig, PosterError};
 pub use request_hash::RequestHash;
 pub use status::{Frozen, Status};
 pub use store::LedgerDatabase;
-pub use transfer::{Entry, Leg, Posted, Transfer};
+pub use transfer::{Entry, Kind, Leg, Posted, Transfer};
 
 #[cfg(feature = "mock")]
 pub use books::MockBooks;

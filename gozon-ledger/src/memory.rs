@@ -1,25 +1,28 @@
 //! The ledger in memory: the rules without a database, for tests of your own
 //! and for the suite, which must be able to catch it when it is broken.
 
-use std::collections::BTreeMap;
+mod auditing;
+mod fault;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use gozon_core::Clock;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::administration::decide;
-use crate::audit::Audit;
-use crate::ledger::check_new;
+use crate::ledger::{check_new, expiries};
 use crate::past::last_before;
-use crate::rules::{Book, Changes, Decision, EntryRow, Recorded};
-use crate::store::{AssetTotals, AuditEntry, Stray};
+use crate::rules::{Book, Changes, Decision, EntryRow, Recorded, ReservationRow};
 use crate::{
     Account, AccountChange, AccountId, AccountState, AsOf, Balance, Books, ChangeError, Changed,
-    Entry, LedgerConfig, LedgerError, Leg, NewAccount, Opening, Outcomes, PastBalance,
-    RecordedChange, Report, RequestHash, Status, Transfer, TransferId,
+    Entry, Kind, LedgerConfig, LedgerError, NewAccount, Opening, Outcomes, PastBalance,
+    RecordedChange, Report, Status, Transfer, TransferId,
 };
+
+pub use fault::Fault;
 
 /// A ledger that lives as long as its process.
 pub struct MemoryLedger {
@@ -36,6 +39,8 @@ pub(crate) struct State {
     changes: BTreeMap<(AccountId, OffsetDateTime), RecordedChange>,
     pub(crate) transfers: BTreeMap<TransferId, Recorded>,
     pub(crate) entries: BTreeMap<(AccountId, i64), EntryRow>,
+    pub(crate) reservations: BTreeMap<(AccountId, i64), ReservationRow>,
+    pub(crate) open_holds: BTreeMap<TransferId, Option<OffsetDateTime>>,
 }
 
 /// What the rules do not need to know of an account.
@@ -44,53 +49,6 @@ struct Details {
     code: String,
     metadata: String,
     opened_at: OffsetDateTime,
-}
-
-/// A way for a store to be wrong. The suite must notice each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// Does not find the transfers that exist.
-    ForgetsIds,
-    /// Loads accounts without their floor.
-    ForgetsFloors,
-    /// Loads accounts without their ceiling.
-    ForgetsCeilings,
-    /// Does not keep an account from others between reading and writing.
-    DoesNotLock,
-    /// Answers a replay with the balances of now.
-    ReplaysTodaysBalances,
-    /// Writes only the first entry of a batch's last transfer.
-    TearsTransfers,
-    /// Fails the neighbours of a refused transfer too.
-    SpreadsRefusals,
-    /// Loads accounts without the time of their last entry.
-    TrustsTheClock,
-    /// Answers every question about the past with today's balance.
-    KnowsOnlyToday,
-    /// Leaves out what was recorded at the very time that is asked for.
-    EndsTimesEarly,
-    /// Includes what was recorded at the end of a range.
-    EndsTimesLate,
-    /// Begins a statement with the oldest entry.
-    OldestFirst,
-    /// Pages from the entry at the cursor, not below it.
-    RepeatsTheCursor,
-    /// Cuts references to ten bytes.
-    CutsText,
-    /// Loads accounts without their status.
-    ForgetsStatus,
-    /// Closes accounts that hold something.
-    ClosesWithMoney,
-    /// Loads the limits with which accounts were opened.
-    KeepsOldLimits,
-    /// Keeps no history of changes.
-    ForgetsChanges,
-    /// Records a change that finds itself done.
-    RecordsRepeats,
-    /// Opens an account again over the one that is there.
-    ReopensAccounts,
-    /// Finds nothing wrong, whatever is.
-    BlindVerify,
 }
 
 impl MemoryLedger {
@@ -134,82 +92,150 @@ impl MemoryLedger {
 
     /// What a store would load for the batch.
     fn load(&self, state: &State, transfers: &[Transfer]) -> Book {
-        let legs = transfers.iter().flat_map(|transfer| &transfer.legs);
-        let accounts = legs.filter_map(|leg| state.accounts.get(&leg.account).cloned());
-        let accounts = accounts.map(|mut account| {
-            if self.has(Fault::ForgetsFloors) {
-                account.floor = None;
-            }
-            if self.has(Fault::ForgetsCeilings) {
-                account.ceiling = None;
-            }
-            if self.has(Fault::ForgetsStatus) {
-                account.status = Status::Open;
-            }
-            if self.has(Fault::TrustsTheClock) {
-                account.changed_at = OffsetDateTime::UNIX_EPOCH;
-            }
-            account
-        });
-        let recorded = transfers
+        let named: BTreeSet<TransferId> = transfers
             .iter()
-            .filter(|_| !self.has(Fault::ForgetsIds))
-            .filter_map(|transfer| state.transfers.get(&transfer.id).cloned())
-            .map(|mut recorded| {
-                if self.has(Fault::ReplaysTodaysBalances) {
-                    for (id, balance) in &mut recorded.balances {
-                        *balance = state.accounts.get(id).map_or(*balance, Account::balance);
-                    }
-                }
-                recorded
+            .filter_map(|one| one.kind.named())
+            .collect();
+        let ids: BTreeSet<TransferId> = transfers.iter().map(|one| one.id).collect();
+        let legs = transfers.iter().flat_map(|transfer| &transfer.legs);
+        let mut accounts: BTreeSet<AccountId> = legs.map(|leg| leg.account).collect();
+        for followed in named.iter().filter_map(|id| state.transfers.get(id)) {
+            accounts.extend(followed.balances.iter().map(|(account, _)| *account));
+        }
+        let accounts = accounts
+            .iter()
+            .filter_map(|id| state.accounts.get(id).cloned());
+        let mut wanted: BTreeSet<TransferId> = named.clone();
+        if !self.has(Fault::ForgetsIds) {
+            wanted.extend(ids);
+        }
+        if !named.is_empty() {
+            let all = state.transfers.values();
+            let follows = all.filter(|one| {
+                let other = one.transfer.kind.named();
+                other.is_some_and(|id| named.contains(&id))
             });
-        Book::new(accounts, recorded)
+            wanted.extend(follows.map(|one| one.transfer.id));
+        }
+        let recorded = wanted.iter().filter_map(|id| state.transfers.get(id));
+        let recorded = recorded.filter_map(|one| self.as_loaded(state, one.clone()));
+        Book::new(
+            accounts.map(|account| self.account_as_loaded(account)),
+            recorded,
+        )
     }
 
-    fn write(&self, state: &mut State, transfers: &[Transfer], mut changes: Changes) {
+    fn account_as_loaded(&self, mut account: Account) -> Account {
+        match self.fault {
+            Some(Fault::ForgetsFloors) => account.floor = None,
+            Some(Fault::ForgetsCeilings) => account.ceiling = None,
+            Some(Fault::ForgetsStatus) => account.status = Status::Open,
+            Some(Fault::TrustsTheClock) => account.changed_at = OffsetDateTime::UNIX_EPOCH,
+            Some(Fault::ForgetsPending) => {
+                account.pending_debits = 0;
+                account.pending_credits = 0;
+            }
+            _ => {}
+        }
+        account
+    }
+
+    fn as_loaded(&self, state: &State, mut recorded: Recorded) -> Option<Recorded> {
+        let kind = &mut recorded.transfer.kind;
+        match self.fault {
+            Some(Fault::ReplaysTodaysBalances) => {
+                for (id, balance) in &mut recorded.balances {
+                    *balance = state.accounts.get(id).map_or(*balance, Account::balance);
+                }
+            }
+            Some(Fault::ReplaysWithoutPending) => {
+                for (_, balance) in &mut recorded.balances {
+                    (balance.incoming, balance.outgoing) = (0, 0);
+                }
+            }
+            Some(Fault::ForgetsExpiry) => {
+                if let Kind::Pending { expires_at } = kind {
+                    *expires_at = None;
+                }
+            }
+            Some(Fault::ForgetsResolutions) if kind.hold().is_some() => return None,
+            Some(Fault::ForgetsReversals) if kind.original().is_some() => return None,
+            Some(Fault::InflatesHolds) if matches!(kind, Kind::Pending { .. }) => {
+                for leg in &mut recorded.transfer.legs {
+                    leg.amount = leg.amount.saturating_mul(2);
+                }
+            }
+            Some(Fault::ForgetsReferences) => recorded.transfer.reference.clear(),
+            _ => {}
+        }
+        Some(recorded)
+    }
+
+    /// What a broken core takes the batch for.
+    fn as_asked(&self, transfers: &[Transfer]) -> Vec<Transfer> {
+        let mut transfers = transfers.to_vec();
+        for transfer in &mut transfers {
+            match (self.fault, transfer.kind) {
+                (Some(Fault::HoldsMoveMoney), Kind::Pending { .. }) => {
+                    transfer.kind = Kind::Single;
+                }
+                (Some(Fault::PostsInFull), Kind::Post { .. }) => transfer.legs.clear(),
+                _ => {}
+            }
+        }
+        transfers
+    }
+
+    fn decide(&self, state: &State, transfers: &[Transfer], now: OffsetDateTime) -> Decision {
+        let transfers = self.as_asked(transfers);
+        let mut book = self.load(state, &transfers);
+        if self.has(Fault::PromisesWithoutRoom)
+            && transfers
+                .iter()
+                .all(|one| matches!(one.kind, Kind::Pending { .. }))
+        {
+            book = book.without_ceilings();
+        }
+        book.decide(&transfers, &self.config.limits, now)
+    }
+
+    fn write(&self, state: &mut State, mut changes: Changes) {
         if self.has(Fault::TearsTransfers) {
             changes.entries.pop();
         }
-        for row in changes.transfers {
-            // By content: a refused transfer may have come before under this id.
-            let wanted = |asked: &&Transfer| RequestHash::of(asked) == row.request_hash;
-            let Some(asked) = transfers.iter().find(wanted) else {
-                continue;
-            };
-            let mut transfer = asked.clone();
-            transfer.legs.sort_unstable();
+        for mut recorded in changes.transfers {
             if self.has(Fault::CutsText) {
-                transfer.reference.truncate(10);
+                recorded.transfer.reference.truncate(10);
             }
-            let balances = transfer.legs.iter().filter_map(|leg| {
-                let entry = changes
-                    .entries
-                    .iter()
-                    .find(|entry| entry.account == leg.account && entry.transfer == row.id)?;
-                let balance = Balance {
-                    posted: entry.balance,
-                    version: entry.version,
-                };
-                Some((leg.account, balance))
-            });
-            let recorded = Recorded {
-                balances: balances.collect(),
-                transfer,
-                request_hash: row.request_hash,
-                recorded_at: row.recorded_at,
-            };
-            state.transfers.insert(row.id, recorded);
+            state.transfers.insert(recorded.transfer.id, recorded);
         }
         for entry in changes.entries {
             state.entries.insert((entry.account, entry.version), entry);
         }
+        for row in changes.reservations {
+            state
+                .reservations
+                .insert((row.change.account, row.number), row);
+        }
+        for hold in changes.opened {
+            state.open_holds.insert(hold.transfer, hold.expires_at);
+        }
+        for hold in changes.resolved {
+            state.open_holds.remove(&hold);
+        }
         for row in changes.accounts {
-            if let Some(account) = state.accounts.get_mut(&row.id) {
-                account.version = row.version;
-                account.debits = row.debits;
-                account.credits = row.credits;
-                account.changed_at = row.changed_at;
-            }
+            let Some(account) = state.accounts.get_mut(&row.id) else {
+                continue;
+            };
+            account.version = row.version;
+            account.debits = row.debits;
+            account.credits = row.credits;
+            account.reservations = row.reservations;
+            account.changed_at = row.changed_at;
+            let kept = self.has(Fault::KeepsReservations);
+            let least = |old: i64| if kept { old } else { 0 };
+            account.pending_debits = row.pending_debits.max(least(account.pending_debits));
+            account.pending_credits = row.pending_credits.max(least(account.pending_credits));
         }
     }
 }
@@ -252,7 +278,10 @@ impl Books for MemoryLedger {
             ceiling: account.ceiling,
             debits: 0,
             credits: 0,
+            pending_debits: 0,
+            pending_credits: 0,
             version: 0,
+            reservations: 0,
             changed_at: opened_at,
         };
         state.accounts.insert(account.id, opened);
@@ -268,22 +297,52 @@ impl Books for MemoryLedger {
         }
         let now = self.clock.now();
         if self.has(Fault::DoesNotLock) {
-            let book = self.load(&self.state(), transfers);
-            let decision = book.decide(transfers, &self.config.limits, now);
+            let Decision { outcomes, changes } = self.decide(&self.state(), transfers, now);
             tokio::task::yield_now().await;
-            self.write(&mut self.state(), transfers, decision.changes);
-            return Ok(decision.outcomes);
+            self.write(&mut self.state(), changes);
+            return Ok(outcomes);
         }
         let mut state = self.state();
-        let book = self.load(&state, transfers);
-        let Decision { outcomes, changes } = book.decide(transfers, &self.config.limits, now);
+        let Decision { outcomes, changes } = self.decide(&state, transfers, now);
         if self.has(Fault::SpreadsRefusals)
             && let Some(refused) = outcomes.iter().find_map(|outcome| outcome.clone().err())
         {
             return Ok(vec![Err(refused); transfers.len()]);
         }
-        self.write(&mut state, transfers, changes);
+        self.write(&mut state, changes);
         Ok(outcomes)
+    }
+
+    async fn expire_due(&self, limit: usize) -> Result<usize, LedgerError> {
+        if self.has(Fault::NeverExpires) {
+            return Ok(0);
+        }
+        let mut now = self.clock.now();
+        if self.has(Fault::ExpiresEarly) {
+            now += Duration::days(1);
+        }
+        let mut due: Vec<_> = {
+            let state = self.state();
+            let open = state.open_holds.iter();
+            open.filter_map(|(hold, end)| Some((*end.as_ref()?, *hold)))
+                .collect()
+        };
+        due.retain(|(end, _)| *end <= now);
+        due.sort_unstable();
+        due.truncate(limit.min(self.config.max_batch));
+        let expiries = expiries(due.into_iter().map(|(_, hold)| hold).collect());
+        let outcomes = if self.has(Fault::ExpiresEarly) {
+            let mut state = self.state();
+            let decision = self.decide(&state, &expiries, now);
+            self.write(&mut state, decision.changes);
+            decision.outcomes
+        } else {
+            self.post(&expiries).await?
+        };
+        Ok(outcomes
+            .iter()
+            .filter(|one| one.as_ref().is_ok_and(|one| !one.replayed))
+            .count())
     }
 
     async fn balance(&self, account: AccountId) -> Result<Option<Balance>, LedgerError> {
@@ -454,7 +513,7 @@ impl Books for MemoryLedger {
         if self.has(Fault::BlindVerify) {
             return Ok(Report::default());
         }
-        Ok(audit(&self.state(), self.config.max_findings))
+        Ok(auditing::audit(&self.state(), self.config.max_findings))
     }
 }
 
@@ -476,71 +535,6 @@ impl State {
             changed_at: account.changed_at,
         })
     }
-}
-
-fn audit(state: &State, max_findings: usize) -> Report {
-    let mut audit = Audit::new(max_findings);
-    let mut totals: BTreeMap<_, AssetTotals> = BTreeMap::new();
-    for account in state.accounts.values() {
-        let sums = totals
-            .entry(account.asset.clone())
-            .or_insert_with(|| AssetTotals {
-                asset: account.asset.clone(),
-                debits: 0,
-                credits: 0,
-            });
-        sums.debits += i128::from(account.debits);
-        sums.credits += i128::from(account.credits);
-    }
-    for totals in totals.into_values() {
-        audit.asset(totals);
-    }
-    audit.open(state.accounts.values().cloned().collect());
-    for entry in state.entries.values() {
-        let account = state.accounts.get(&entry.account);
-        let transfer = state.transfers.get(&entry.transfer);
-        let stray = account.is_none()
-            || transfer.is_none_or(|transfer| transfer.recorded_at != entry.recorded_at);
-        if stray {
-            audit.stray(&Stray {
-                account: entry.account,
-                version: entry.version,
-                transfer: entry.transfer,
-            });
-        }
-        if let Some(account) = account {
-            audit.entry(&AuditEntry {
-                account: entry.account,
-                version: entry.version,
-                amount: entry.amount,
-                balance: entry.balance,
-                recorded_at: entry.recorded_at,
-                account_version: account.version,
-            });
-        }
-    }
-    audit.close();
-    for recorded in state.transfers.values() {
-        let mut recorded = recorded.clone();
-        // What stands in the books is what the entries say.
-        recorded.transfer.legs = state
-            .entries
-            .values()
-            .filter(|entry| entry.transfer == recorded.transfer.id)
-            .filter_map(|entry| {
-                let account = state.accounts.get(&entry.account)?;
-                let asset = account.asset.clone();
-                Some(Leg::of_entry(
-                    entry.account,
-                    account.normal,
-                    asset,
-                    entry.amount,
-                ))
-            })
-            .collect();
-        audit.transfer(&recorded);
-    }
-    audit.finish()
 }
 
 impl std::fmt::Debug for MemoryLedger {

@@ -1,10 +1,9 @@
 //! Every metric of this crate.
 
-/// Transfers decided. Label `outcome`: `posted`, `replayed`, or why it was
-/// refused (`insufficient_funds`, `limit_exceeded`, `account_not_found`,
-/// `account_frozen`, `account_closed`, `id_conflict`, `asset_mismatch`, `non_positive_amount`, `same_account`,
-/// `unbalanced`, `leg_count`, `amount_overflow`, `invalid_text`). Counted when
-/// decided: if the caller then rolls back, nothing has moved.
+/// Transfers decided. Label `kind`: `single`, `pending`, `post`, `void`,
+/// `expire` or `reversal`. Label `outcome`: `posted`, `replayed`, or why it was
+/// refused, by the name that [`PostError::kind`](crate::PostError::kind) gives.
+/// Counted when decided: if the caller then rolls back, nothing has moved.
 pub const TRANSFERS: &str = "gozon_ledger_transfers_total";
 
 /// Transfers per call of `post` or `post_in`. The larger, the cheaper each.

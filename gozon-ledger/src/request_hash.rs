@@ -1,13 +1,15 @@
 use sha2::{Digest, Sha256};
 
-use crate::{Leg, Side, Transfer};
+use crate::{Kind, Leg, Side, Transfer};
 
 /// What the caller asked for, as 32 bytes: decides whether a repeated id is a
 /// replay or a conflict.
 ///
 /// SHA-256 over the caller's intent only (id, code, reference, metadata, legs
-/// sorted by account); nothing that the ledger adds goes in, or no honest retry
-/// would match. Every text carries its length in front, so that no two
+/// sorted by account, and what kind of transfer it is); nothing that the ledger
+/// adds goes in, or no honest retry would match. What a caller left to the
+/// transfer that it follows on was filled in from there before, which is the
+/// same whenever it is done, since that one never changes. Every text carries its length in front, so that no two
 /// different transfers are written as the same bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestHash(pub [u8; 32]);
@@ -15,12 +17,14 @@ pub struct RequestHash(pub [u8; 32]);
 /// Names the encoding. A later kind of transfer gets a tag of its own, so that
 /// hashes already stored stay valid.
 const ENCODING: &[u8] = b"gozon-ledger transfer 1";
+/// … of every other kind than `Single`: the kind follows.
+const ENCODING_OF_KIND: &[u8] = b"gozon-ledger transfer 2";
 
 impl RequestHash {
     /// The hash of what `transfer` asks for.
     pub fn of(transfer: &Transfer) -> Self {
         let mut hash = Sha256::new();
-        text(&mut hash, ENCODING);
+        begin(&mut hash, transfer.kind);
         hash.update(transfer.id.0.as_bytes());
         text(&mut hash, transfer.code.as_bytes());
         text(&mut hash, transfer.reference.as_bytes());
@@ -38,6 +42,25 @@ impl RequestHash {
             hash.update(leg.amount.to_be_bytes());
         }
         Self(hash.finalize().into())
+    }
+}
+
+fn begin(hash: &mut Sha256, kind: Kind) {
+    if kind == Kind::Single {
+        text(hash, ENCODING);
+        return;
+    }
+    text(hash, ENCODING_OF_KIND);
+    text(hash, kind.as_str().as_bytes());
+    if let Some(named) = kind.named() {
+        hash.update(named.0.as_bytes());
+    }
+    if let Kind::Pending { expires_at } = kind {
+        hash.update([u8::from(expires_at.is_some())]);
+        if let Some(time) = expires_at {
+            // In the width that is stored.
+            hash.update((time.unix_timestamp_nanos() / 1_000).to_be_bytes());
+        }
     }
 }
 
@@ -123,6 +146,13 @@ mod tests {
                 }
                 more
             },
+            transfer().pending(None),
+            transfer().pending(Some(time::OffsetDateTime::UNIX_EPOCH)),
+            transfer().posting(TransferId(Uuid::from_u128(1))),
+            transfer().posting(TransferId(Uuid::from_u128(2))),
+            transfer().voiding(TransferId(Uuid::from_u128(1))),
+            transfer().expiring(TransferId(Uuid::from_u128(1))),
+            transfer().reversing(TransferId(Uuid::from_u128(1))),
         ];
         for (i, a) in all.iter().enumerate() {
             for b in &all[i + 1..] {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use gozon_sqlx::{Database, Migrations};
 use time::OffsetDateTime;
 
-use crate::rules::{Changes, Recorded};
+use crate::rules::{Changes, Recorded, Reserved};
 use crate::{
     Account, AccountId, AccountState, AsOf, Asset, Balance, ChangeRow, Entry, LedgerError,
     NewAccount, PastBalance, RecordedChange, Side, TransferId,
@@ -81,18 +81,27 @@ pub trait LedgerStore<Tx: Send>: Send + Sync {
     /// The newest state of those of the accounts that exist, locked until the
     /// transaction ends, in the order of their ids whatever the order of
     /// `accounts`.
+    ///
+    /// Besides `accounts`, these are all accounts that the transfers in `named`
+    /// moved or reserved. Which ones never changes once a transfer stands, so
+    /// they may be read before anything is locked; a transfer that is not there
+    /// yet adds none.
     async fn lock_accounts(
         &self,
         tx: &mut Tx,
         accounts: &[AccountId],
+        named: &[TransferId],
     ) -> Result<Vec<Account>, LedgerError>;
 
-    /// Those of the transfers that exist. Called after [`Self::lock_accounts`],
-    /// and must see what was committed while that waited.
+    /// Those of the transfers that exist, those in `named` that exist, and all
+    /// that follow on one in `named`; each once. Called after
+    /// [`Self::lock_accounts`], and must see what was committed while that
+    /// waited.
     async fn find_transfers(
         &self,
         tx: &mut Tx,
         transfers: &[TransferId],
+        named: &[TransferId],
     ) -> Result<Vec<Recorded>, LedgerError>;
 
     /// Writes everything or fails. Few statements, however large the batch.
@@ -109,6 +118,15 @@ pub trait LedgerStore<Tx: Send>: Send + Sync {
         tx: &mut Tx,
         accounts: &[AccountId],
     ) -> Result<Vec<(AccountId, Balance)>, LedgerError>;
+
+    /// Open holds that expire at `now` or before, the oldest first, `limit` at
+    /// most, without a lock.
+    async fn due_holds(
+        &self,
+        tx: &mut Tx,
+        now: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<TransferId>, LedgerError>;
 
     /// Entries below version `before`, newest first, `limit` at most.
     async fn statement(
@@ -144,6 +162,15 @@ pub trait LedgerStore<Tx: Send>: Send + Sync {
         limit: u32,
     ) -> Result<Vec<AuditEntry>, LedgerError>;
 
+    /// Reservations of existing accounts, ascending by account and number; the
+    /// range counts numbers instead of versions.
+    async fn audit_reservations(
+        &self,
+        tx: &mut Tx,
+        range: EntryRange,
+        limit: u32,
+    ) -> Result<Vec<AuditReservation>, LedgerError>;
+
     /// Transfers from `from` on, ascending, `limit` at most.
     async fn audit_transfers(
         &self,
@@ -155,9 +182,18 @@ pub trait LedgerStore<Tx: Send>: Send + Sync {
     /// The sums of all counters, per asset.
     async fn audit_assets(&self, tx: &mut Tx) -> Result<Vec<AssetTotals>, LedgerError>;
 
-    /// Entries without account, without transfer, or with another time than
-    /// their transfer's; `limit` at most.
+    /// Entries and reservations without account, without transfer, or with
+    /// another time than their transfer's; `limit` at most.
     async fn audit_strays(&self, tx: &mut Tx, limit: u32) -> Result<Vec<Stray>, LedgerError>;
+
+    /// Where the list of open holds and the transfers disagree: holds that are
+    /// listed although resolved or missing or with another expiry, and holds
+    /// that are not listed although unresolved; `limit` at most.
+    async fn audit_open_holds(
+        &self,
+        tx: &mut Tx,
+        limit: u32,
+    ) -> Result<Vec<TransferId>, LedgerError>;
 }
 
 /// What never changes about an account.
@@ -199,6 +235,23 @@ pub struct AuditEntry {
     pub account_version: i64,
 }
 
+/// A reservation, or the release of one, as the audit reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditReservation {
+    /// Its number.
+    pub number: i64,
+    /// Whose, and by how much.
+    pub change: Reserved,
+    /// The pending debits that were written.
+    pub pending_debits: i64,
+    /// The pending credits that were written.
+    pub pending_credits: i64,
+    /// When.
+    pub recorded_at: OffsetDateTime,
+    /// The number of the account's reservations in the same snapshot.
+    pub account_reservations: i64,
+}
+
 /// The sums of all counters of one asset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssetTotals {
@@ -210,7 +263,7 @@ pub struct AssetTotals {
     pub credits: i128,
 }
 
-/// An entry that belongs to nothing.
+/// An entry or a reservation that belongs to nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stray {
     /// The account it names.

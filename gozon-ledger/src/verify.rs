@@ -1,6 +1,9 @@
+use std::collections::HashMap;
+
 use uuid::Uuid;
 
 use crate::audit::{Audit, Report};
+use crate::rules::Recorded;
 use crate::store::{EntryRange, LedgerStore};
 use crate::{AccountId, LedgerError, TransferId};
 
@@ -28,6 +31,12 @@ pub(crate) async fn verify<Tx: Send>(
     {
         audit.stray(&stray);
     }
+    for hold in store
+        .audit_open_holds(connection, most.saturating_add(1))
+        .await?
+    {
+        audit.open_hold(hold);
+    }
 
     let mut from = Some(Uuid::nil());
     while let Some(first) = from {
@@ -39,6 +48,7 @@ pub(crate) async fn verify<Tx: Send>(
         };
         audit.open(accounts);
         follow_entries(store, connection, &mut audit, AccountId(first), last, page).await?;
+        follow_reservations(store, connection, &mut audit, AccountId(first), last, page).await?;
         audit.close();
         from = after(last.0);
     }
@@ -51,6 +61,7 @@ pub(crate) async fn verify<Tx: Send>(
         for recorded in &transfers {
             audit.transfer(recorded);
         }
+        check_follow_ups(store, connection, &mut audit, &transfers).await?;
         from = transfers.last().and_then(|last| after(last.transfer.id.0));
     }
     Ok(audit.finish())
@@ -82,6 +93,77 @@ async fn follow_entries<Tx: Send>(
             None => return Ok(()),
         }
     }
+}
+
+async fn follow_reservations<Tx: Send>(
+    store: &dyn LedgerStore<Tx>,
+    connection: &mut Tx,
+    audit: &mut Audit,
+    first: AccountId,
+    last: AccountId,
+    page: u32,
+) -> Result<(), LedgerError> {
+    let mut range = EntryRange {
+        from: first,
+        from_version: i64::MIN,
+        last,
+    };
+    loop {
+        let reservations = store.audit_reservations(connection, range, page).await?;
+        for reservation in &reservations {
+            audit.reservation(reservation);
+        }
+        match reservations.last() {
+            Some(row) => {
+                range.from = row.change.account;
+                range.from_version = row.number.saturating_add(1);
+            }
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Reads what these transfers resolve or take back, with all that does the
+/// same, in one statement: a group that is seen is seen whole.
+async fn check_follow_ups<Tx: Send>(
+    store: &dyn LedgerStore<Tx>,
+    connection: &mut Tx,
+    audit: &mut Audit,
+    transfers: &[Recorded],
+) -> Result<(), LedgerError> {
+    let named = transfers.iter().filter_map(|one| one.transfer.kind.named());
+    let mut named: Vec<TransferId> = named.collect();
+    named.sort_unstable();
+    named.dedup();
+    if named.is_empty() {
+        return Ok(());
+    }
+    let found = store.find_transfers(connection, &[], &named).await?;
+    let mut groups: HashMap<TransferId, Vec<Recorded>> = HashMap::new();
+    for one in found {
+        // A posted hold that was then taken back is in two groups.
+        let leads = named.binary_search(&one.transfer.id).is_ok();
+        let follows = one
+            .transfer
+            .kind
+            .named()
+            .filter(|id| named.binary_search(id).is_ok());
+        if leads {
+            groups.entry(one.transfer.id).or_default().push(one.clone());
+        }
+        if let Some(id) = follows {
+            groups.entry(id).or_default().push(one);
+        }
+    }
+    for transfer in transfers {
+        let group = transfer
+            .transfer
+            .kind
+            .named()
+            .and_then(|id| groups.get(&id));
+        audit.follow_up(transfer, group.map_or(&[], Vec::as_slice));
+    }
+    Ok(())
 }
 
 /// The next id in the order of both databases, which is that of the bytes.

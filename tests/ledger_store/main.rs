@@ -32,11 +32,11 @@ impl Subject for OnPostgres {
     }
 
     async fn tamper(&self, how: Tamper) {
-        for limit in ["floor", "ceiling"] {
-            let name = format!("gozon_ledger_accounts_{limit}");
-            let drop =
-                format!("ALTER TABLE gozon_ledger_accounts DROP CONSTRAINT IF EXISTS {name}");
-            // Both texts come from the tests, not from outside.
+        let drops = Tamper::GUARDS.map(|name| {
+            format!("ALTER TABLE gozon_ledger_accounts DROP CONSTRAINT IF EXISTS {name}")
+        });
+        for drop in drops.into_iter().chain([Tamper::UNIQUE_GUARD.to_owned()]) {
+            // The texts come from the suite, not from outside.
             sqlx::query(sqlx::AssertSqlSafe(drop))
                 .execute(self.db.writer())
                 .await

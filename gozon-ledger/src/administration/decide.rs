@@ -16,7 +16,8 @@ pub(crate) fn decide(
     now: OffsetDateTime,
 ) -> Result<Option<ChangeRow>, ChangeError> {
     let id = account.id;
-    let held = account.balance().posted;
+    let now_held = account.balance();
+    let held = now_held.posted;
     check_reason(reason)?;
     let mut next = account.clone();
     let mut text = metadata.to_owned();
@@ -41,17 +42,22 @@ pub(crate) fn decide(
             balance: held,
         });
     }
-    if let Some(floor) = next.floor.filter(|floor| *floor > held) {
+    if next.status == Status::Closed && (now_held.incoming, now_held.outgoing) != (0, 0) {
+        return Err(ChangeError::HoldsOpen { account: id });
+    }
+    // What holds were promised stays possible.
+    let (least, most) = (now_held.available(), now_held.expected());
+    if let Some(floor) = next.floor.filter(|floor| *floor > least) {
         return Err(ChangeError::FloorAboveBalance {
             account: id,
-            balance: held,
+            balance: least,
             floor,
         });
     }
-    if let Some(ceiling) = next.ceiling.filter(|ceiling| *ceiling < held) {
+    if let Some(ceiling) = next.ceiling.filter(|ceiling| *ceiling < most) {
         return Err(ChangeError::CeilingBelowBalance {
             account: id,
-            balance: held,
+            balance: most,
             ceiling,
         });
     }
@@ -104,7 +110,10 @@ mod tests {
             ceiling: None,
             debits: 0,
             credits: balance,
+            pending_debits: 0,
+            pending_credits: 0,
             version: 1,
+            reservations: 0,
             changed_at: OffsetDateTime::UNIX_EPOCH,
         }
     }

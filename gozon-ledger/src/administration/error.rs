@@ -26,12 +26,18 @@ pub enum ChangeError {
         /// What it holds.
         balance: i64,
     },
+    /// An account with open holds cannot be closed.
+    #[error("account {account} has open holds and cannot be closed")]
+    HoldsOpen {
+        /// Which.
+        account: AccountId,
+    },
     /// The new floor is above the balance.
     #[error("account {account} holds {balance}, below the new floor {floor}")]
     FloorAboveBalance {
         /// Which.
         account: AccountId,
-        /// What it holds.
+        /// What it holds that is not reserved.
         balance: i64,
         /// The floor that was asked for.
         floor: i64,
@@ -41,7 +47,7 @@ pub enum ChangeError {
     CeilingBelowBalance {
         /// Which.
         account: AccountId,
-        /// What it holds.
+        /// What it holds and holds announce.
         balance: i64,
         /// The ceiling that was asked for.
         ceiling: i64,
@@ -63,6 +69,7 @@ impl ChangeError {
             Self::AccountNotFound { .. }
             | Self::AccountClosed { .. }
             | Self::BalanceNotZero { .. }
+            | Self::HoldsOpen { .. }
             | Self::FloorAboveBalance { .. }
             | Self::CeilingBelowBalance { .. } => ErrorClass::Reject,
             Self::InvalidText { .. } => ErrorClass::Bug,
@@ -75,6 +82,7 @@ impl ChangeError {
             Self::AccountNotFound { .. } => "account_not_found",
             Self::AccountClosed { .. } => "account_closed",
             Self::BalanceNotZero { .. } => "balance_not_zero",
+            Self::HoldsOpen { .. } => "holds_open",
             Self::FloorAboveBalance { .. } => "floor_above_balance",
             Self::CeilingBelowBalance { .. } => "ceiling_below_balance",
             Self::InvalidText { .. } => "invalid_text",

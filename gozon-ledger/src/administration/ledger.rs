@@ -67,7 +67,7 @@ impl<D: LedgerDatabase> Ledger<D> {
         reason: &str,
     ) -> Result<Changed, LedgerError> {
         let missing = ChangeError::AccountNotFound { account };
-        let locked = self.store.lock_accounts(tx, &[account]).await?;
+        let locked = self.store.lock_accounts(tx, &[account], &[]).await?;
         let Some(locked) = locked.into_iter().next() else {
             return Err(missing.into());
         };

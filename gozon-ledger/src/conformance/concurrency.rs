@@ -14,7 +14,10 @@ use crate::{Books, Outcomes, Transfer};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Posts each batch from a task of its own; the outcomes in any order.
-async fn all_at_once(books: &Arc<dyn Books>, batches: Vec<Vec<Transfer>>) -> Vec<Outcomes> {
+pub(super) async fn all_at_once(
+    books: &Arc<dyn Books>,
+    batches: Vec<Vec<Transfer>>,
+) -> Vec<Outcomes> {
     let mut tasks = JoinSet::new();
     for batch in batches {
         let books = Arc::clone(books);
@@ -25,7 +28,7 @@ async fn all_at_once(books: &Arc<dyn Books>, batches: Vec<Vec<Transfer>>) -> Vec
         .expect("the posts wait for each other")
 }
 
-fn posted(all: &[Outcomes]) -> usize {
+pub(super) fn posted(all: &[Outcomes]) -> usize {
     let outcomes = all.iter().flatten();
     let moved = outcomes.filter(|outcome| outcome.as_ref().is_ok_and(|posted| !posted.replayed));
     moved.count()

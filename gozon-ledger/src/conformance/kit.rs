@@ -7,7 +7,9 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::Tamper;
-use crate::{AccountId, Asset, Books, NewAccount, PostError, Posted, Side, Transfer, TransferId};
+use crate::{
+    AccountId, Asset, Balance, Books, NewAccount, PostError, Posted, Side, Transfer, TransferId,
+};
 
 /// A ledger under test, empty at first.
 #[async_trait]
@@ -101,6 +103,10 @@ pub(super) async fn post(books: &dyn Books, transfer: Transfer) -> Result<Posted
 
 pub(super) async fn held(books: &dyn Books, n: u128) -> i64 {
     books.balance(account(n)).await.unwrap().unwrap().posted
+}
+
+pub(super) async fn balance(books: &dyn Books, n: u128) -> Balance {
+    books.balance(account(n)).await.unwrap().unwrap()
 }
 
 pub(super) async fn version(books: &dyn Books, n: u128) -> i64 {

@@ -12,20 +12,25 @@
 pub mod accounts;
 pub mod administration;
 pub mod concurrency;
+pub mod holds;
 mod kit;
 pub mod limits;
+pub(crate) mod model;
 pub mod past;
 pub mod poster;
 pub mod posting;
 pub mod program;
+pub mod reversals;
 mod rogue;
 pub mod statements;
 mod tamper;
+mod tamper_holds;
 pub mod transactions;
 pub mod verifying;
 
 pub use kit::{HandClock, Subject, hand_clock};
 pub use tamper::{Tamper, tamper_memory};
+pub use tamper_holds::HoldTamper;
 
 /// Makes one `#[tokio::test]` of each rule that any ledger must keep. `$fresh`
 /// is an `async fn(Arc<dyn Clock>) -> Box<dyn Subject>`.
@@ -59,6 +64,29 @@ macro_rules! ledger_conformance {
             limits: no_account_goes_below_its_floor;
             limits: no_account_goes_above_its_ceiling;
             limits: counters_stop_before_they_overflow;
+            holds: a_hold_reserves_and_moves_nothing;
+            holds: what_a_hold_announces_cannot_be_spent;
+            holds: a_posted_hold_moves_what_was_held;
+            holds: a_hold_may_be_posted_in_part_and_the_rest_is_released;
+            holds: more_than_is_held_is_never_posted;
+            holds: a_hold_of_many_legs_is_resolved_as_a_unit;
+            holds: a_voided_hold_releases_everything;
+            holds: a_hold_is_resolved_at_most_once;
+            holds: holds_and_resolutions_are_replayed_like_every_transfer;
+            holds: an_expired_hold_is_never_posted;
+            holds: the_sweeper_returns_what_is_due_and_nothing_else;
+            holds: a_hold_is_never_refused_for_a_limit_that_it_was_promised;
+            holds: a_hold_keeps_its_place_in_the_counters;
+            holds: only_a_hold_can_be_resolved;
+            holds: one_batch_may_hold_and_post_and_take_back;
+            holds: time_rises_through_holds_even_if_the_clock_goes_back;
+            holds: of_many_resolutions_at_once_one_wins;
+            reversals: a_reversal_moves_everything_back;
+            reversals: partial_reversals_never_take_back_more_than_was_moved;
+            reversals: a_posted_hold_can_be_taken_back;
+            reversals: only_what_moved_money_can_be_taken_back;
+            reversals: a_reversal_keeps_the_limits;
+            reversals: of_many_reversals_at_once_as_many_win_as_there_is_left;
             concurrency: of_64_parallel_payments_from_an_account_that_can_pay_ten_ten_are_posted;
             concurrency: transfers_in_opposite_directions_do_not_deadlock;
             concurrency: a_storm_of_one_transfer_moves_once;
@@ -76,7 +104,9 @@ macro_rules! ledger_conformance {
             statements: time_rises_with_the_version_even_if_the_clock_goes_back;
             verifying: honest_books_are_clean_also_beside_traffic;
             verifying: every_kind_of_tampering_is_found;
-            program: the_same_program_has_the_same_outcomes_everywhere;
+            verifying: every_kind_of_tampering_with_holds_is_found;
+            program: the_same_program_has_the_same_outcomes_and_history_everywhere;
+            program: programs_side_by_side_conserve_money;
         }
     };
     (@rules $fresh:path; $($module:ident: $rule:ident;)+) => {

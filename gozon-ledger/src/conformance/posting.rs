@@ -19,7 +19,12 @@ pub async fn a_transfer_moves_every_leg_and_answers_with_the_balances(
 
     assert!(!posted.replayed);
     let expected = [(1, 70, 2), (2, 130, 2)].map(|(n, posted, version)| {
-        let balance = Balance { posted, version };
+        let balance = Balance {
+            posted,
+            version,
+            incoming: 0,
+            outgoing: 0,
+        };
         (account(n), balance)
     });
     assert_eq!(posted.balances, expected);

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use crate::rules::{Changes, Recorded};
-use crate::store::{AccountIdentity, AssetTotals, AuditEntry, EntryRange, LedgerStore, Stray};
+use crate::store::{
+    AccountIdentity, AssetTotals, AuditEntry, AuditReservation, EntryRange, LedgerStore, Stray,
+};
 use crate::{
     Account, AccountId, AccountState, AsOf, Balance, ChangeRow, Entry, LedgerError, NewAccount,
     PastBalance, RecordedChange, TransferId,
@@ -19,8 +21,9 @@ impl<Tx: Send> LedgerStore<Tx> for Rogue<Tx> {
         &self,
         tx: &mut Tx,
         accounts: &[AccountId],
+        named: &[TransferId],
     ) -> Result<Vec<Account>, LedgerError> {
-        let mut found = self.0.lock_accounts(tx, accounts).await?;
+        let mut found = self.0.lock_accounts(tx, accounts, named).await?;
         for account in &mut found {
             account.floor = None;
             account.ceiling = None;
@@ -75,8 +78,9 @@ impl<Tx: Send> LedgerStore<Tx> for Rogue<Tx> {
         &self,
         tx: &mut Tx,
         transfers: &[TransferId],
+        named: &[TransferId],
     ) -> Result<Vec<Recorded>, LedgerError> {
-        self.0.find_transfers(tx, transfers).await
+        self.0.find_transfers(tx, transfers, named).await
     }
 
     async fn write(&self, tx: &mut Tx, changes: &Changes) -> Result<(), LedgerError> {
@@ -89,6 +93,15 @@ impl<Tx: Send> LedgerStore<Tx> for Rogue<Tx> {
         accounts: &[AccountId],
     ) -> Result<Vec<(AccountId, Balance)>, LedgerError> {
         self.0.balances(tx, accounts).await
+    }
+
+    async fn due_holds(
+        &self,
+        tx: &mut Tx,
+        now: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<TransferId>, LedgerError> {
+        self.0.due_holds(tx, now, limit).await
     }
 
     async fn statement(
@@ -128,6 +141,15 @@ impl<Tx: Send> LedgerStore<Tx> for Rogue<Tx> {
         self.0.audit_entries(tx, range, limit).await
     }
 
+    async fn audit_reservations(
+        &self,
+        tx: &mut Tx,
+        range: EntryRange,
+        limit: u32,
+    ) -> Result<Vec<AuditReservation>, LedgerError> {
+        self.0.audit_reservations(tx, range, limit).await
+    }
+
     async fn audit_transfers(
         &self,
         tx: &mut Tx,
@@ -143,5 +165,13 @@ impl<Tx: Send> LedgerStore<Tx> for Rogue<Tx> {
 
     async fn audit_strays(&self, tx: &mut Tx, limit: u32) -> Result<Vec<Stray>, LedgerError> {
         self.0.audit_strays(tx, limit).await
+    }
+
+    async fn audit_open_holds(
+        &self,
+        tx: &mut Tx,
+        limit: u32,
+    ) -> Result<Vec<TransferId>, LedgerError> {
+        self.0.audit_open_holds(tx, limit).await
     }
 }

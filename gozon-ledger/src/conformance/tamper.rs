@@ -1,3 +1,4 @@
+use super::tamper_holds::HoldTamper;
 use crate::AccountId;
 use crate::memory::MemoryLedger;
 
@@ -39,6 +40,8 @@ pub enum Tamper {
     RemoveEntries(AccountId),
     /// The account goes away, its entries stay.
     RemoveAccount(AccountId),
+    /// Something about its holds and reversals.
+    OfHolds(AccountId, HoldTamper),
 }
 
 /// Makes a [`Tamper`] of one kind.
@@ -88,12 +91,26 @@ impl Tamper {
             | Self::Metadata(id)
             | Self::RemoveTransfer(id)
             | Self::RemoveEntries(id)
-            | Self::RemoveAccount(id) => id,
+            | Self::RemoveAccount(id)
+            | Self::OfHolds(id, _) => id,
         }
     }
 
-    /// In SQL that both databases read; `$1` is the account. The constraints
-    /// that guard the limits must be out of the way.
+    /// What must be out of the way before [`Tamper::sql`] can do its work, in SQL
+    /// that both databases read: the index that keeps a hold from being resolved
+    /// twice. Besides, the check constraints of the accounts, which PostgreSQL
+    /// can drop ([`Tamper::GUARDS`]) and SQLite ignore.
+    pub const UNIQUE_GUARD: &'static str = "DROP INDEX IF EXISTS gozon_ledger_transfers_pending";
+
+    /// The check constraints that guard the limits.
+    pub const GUARDS: [&'static str; 4] = [
+        "gozon_ledger_accounts_floor",
+        "gozon_ledger_accounts_ceiling",
+        "gozon_ledger_accounts_available",
+        "gozon_ledger_accounts_expected",
+    ];
+
+    /// In SQL that both databases read; `$1` is the account.
     pub fn sql(self) -> String {
         let (entries, accounts, transfers) = (
             "gozon_ledger_entries",
@@ -136,6 +153,7 @@ impl Tamper {
                 format!("DELETE FROM {entries} WHERE transfer_id = {THIRD}")
             }
             Self::RemoveAccount(_) => format!("DELETE FROM {accounts} WHERE id = $1"),
+            Self::OfHolds(_, how) => how.sql(),
         }
     }
 }
@@ -145,6 +163,10 @@ pub fn tamper_memory(ledger: &MemoryLedger, how: Tamper) {
     let id = how.account();
     let mut state = ledger.state();
     let state = &mut *state;
+    if let Tamper::OfHolds(_, how) = how {
+        how.memory(id, state);
+        return;
+    }
     let third = state.entries[&(id, 3)].clone();
     let transfer = state.transfers.get_mut(&third.transfer).unwrap();
     let account = state.accounts.get_mut(&id).unwrap();
@@ -190,5 +212,6 @@ pub fn tamper_memory(ledger: &MemoryLedger, how: Tamper) {
         Tamper::RemoveAccount(_) => {
             state.accounts.remove(&id);
         }
+        Tamper::OfHolds(..) => {}
     }
 }

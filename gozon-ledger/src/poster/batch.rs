@@ -154,6 +154,7 @@ fn is_outage(error: &LedgerError) -> bool {
         },
         LedgerError::Db(_)
         | LedgerError::Contention(_)
+        | LedgerError::Overtaken { .. }
         | LedgerError::Guarded(_)
         | LedgerError::BatchTooLarge { .. }
         | LedgerError::AccountConflict { .. }

@@ -13,9 +13,10 @@ use uuid::Uuid;
 
 use crate::rules::{Changes, Recorded};
 use crate::store::{
-    AccountIdentity, AssetTotals, AuditEntry, EntryRange, LedgerDatabase, LedgerStore, Stray,
+    AccountIdentity, AssetTotals, AuditEntry, AuditReservation, EntryRange, LedgerDatabase,
+    LedgerStore, Stray,
 };
-use crate::stored::{check_changed, check_updated};
+use crate::stored::{check_changed, check_resolved, check_updated};
 use crate::{
     Account, AccountId, AccountState, AsOf, Balance, ChangeRow, Entry, LedgerError, NewAccount,
     PastBalance, RecordedChange, TransferId,
@@ -29,6 +30,7 @@ const WRITE_ACCOUNT_CHANGE: &str = include_str!("sql/write_account_change.sql");
 const LOCK_ACCOUNTS: &str = include_str!("sql/lock_accounts.sql");
 const FIND_TRANSFERS: &str = include_str!("sql/find_transfers.sql");
 const WRITE: &str = include_str!("sql/write.sql");
+const DUE_HOLDS: &str = include_str!("sql/due_holds.sql");
 const BALANCES: &str = include_str!("sql/balances.sql");
 const AS_OF_VERSION: &str = include_str!("sql/as_of_version.sql");
 const AS_OF_TIME: &str = include_str!("sql/as_of_time.sql");
@@ -42,6 +44,11 @@ impl LedgerDatabase for Postgres {
                 version: 1,
                 name: "ledger",
                 sql: include_str!("../../migrations/postgres/0001_ledger.sql"),
+            },
+            Migration {
+                version: 2,
+                name: "holds",
+                sql: include_str!("../../migrations/postgres/0002_holds.sql"),
             },
             Migration {
                 version: 3,
@@ -150,9 +157,13 @@ impl LedgerStore<PgConnection> for PostgresStore {
         &self,
         tx: &mut PgConnection,
         accounts: &[AccountId],
+        named: &[TransferId],
     ) -> Result<Vec<Account>, LedgerError> {
-        let ids: Vec<Uuid> = accounts.iter().map(|id| id.0).collect();
-        let found = sqlx::query(LOCK_ACCOUNTS).bind(ids).fetch_all(tx).await?;
+        let found = sqlx::query(LOCK_ACCOUNTS)
+            .bind(column(accounts, |id| id.0))
+            .bind(column(named, |id| id.0))
+            .fetch_all(tx)
+            .await?;
         found.iter().map(rows::account).collect()
     }
 
@@ -160,20 +171,33 @@ impl LedgerStore<PgConnection> for PostgresStore {
         &self,
         tx: &mut PgConnection,
         transfers: &[TransferId],
+        named: &[TransferId],
     ) -> Result<Vec<Recorded>, LedgerError> {
-        let ids: Vec<Uuid> = transfers.iter().map(|id| id.0).collect();
-        let found = sqlx::query(FIND_TRANSFERS).bind(ids).fetch_all(tx).await?;
+        let found = sqlx::query(FIND_TRANSFERS)
+            .bind(column(transfers, |id| id.0))
+            .bind(column(named, |id| id.0))
+            .fetch_all(tx)
+            .await?;
         rows::transfers(&found)
     }
 
     async fn write(&self, tx: &mut PgConnection, changes: &Changes) -> Result<(), LedgerError> {
         let (transfers, entries, accounts) =
             (&changes.transfers, &changes.entries, &changes.accounts);
-        let done = sqlx::query(WRITE)
-            .bind(column(transfers, |row| row.id.0))
-            .bind(column(transfers, |row| row.code.as_str()))
-            .bind(column(transfers, |row| row.reference.as_str()))
-            .bind(column(transfers, |row| row.metadata.as_str()))
+        let (reservations, opened) = (&changes.reservations, &changes.opened);
+        let row = sqlx::query(WRITE)
+            .bind(column(transfers, |row| row.transfer.id.0))
+            .bind(column(transfers, |row| row.transfer.kind.as_str()))
+            .bind(column(transfers, |row| {
+                row.transfer.kind.hold().map(|id| id.0)
+            }))
+            .bind(column(transfers, |row| {
+                row.transfer.kind.original().map(|id| id.0)
+            }))
+            .bind(column(transfers, |row| row.transfer.kind.expires_at()))
+            .bind(column(transfers, |row| row.transfer.code.as_str()))
+            .bind(column(transfers, |row| row.transfer.reference.as_str()))
+            .bind(column(transfers, |row| row.transfer.metadata.as_str()))
             .bind(column(transfers, |row| row.request_hash.0.as_slice()))
             .bind(column(transfers, |row| row.recorded_at))
             .bind(column(entries, |row| row.account.0))
@@ -181,16 +205,36 @@ impl LedgerStore<PgConnection> for PostgresStore {
             .bind(column(entries, |row| row.transfer.0))
             .bind(column(entries, |row| row.amount))
             .bind(column(entries, |row| row.balance))
+            .bind(column(entries, |row| row.pending_debits))
+            .bind(column(entries, |row| row.pending_credits))
             .bind(column(entries, |row| row.recorded_at))
+            .bind(column(reservations, |row| row.change.account.0))
+            .bind(column(reservations, |row| row.number))
+            .bind(column(reservations, |row| row.transfer.0))
+            .bind(column(reservations, |row| row.change.debits))
+            .bind(column(reservations, |row| row.change.credits))
+            .bind(column(reservations, |row| row.pending_debits))
+            .bind(column(reservations, |row| row.pending_credits))
+            .bind(column(reservations, |row| row.balance))
+            .bind(column(reservations, |row| row.version))
+            .bind(column(reservations, |row| row.recorded_at))
+            .bind(column(opened, |row| row.transfer.0))
+            .bind(column(opened, |row| row.expires_at))
+            .bind(column(&changes.resolved, |hold| hold.0))
             .bind(column(accounts, |row| row.id.0))
             .bind(column(accounts, |row| row.previous_version))
             .bind(column(accounts, |row| row.version))
             .bind(column(accounts, |row| row.debits))
             .bind(column(accounts, |row| row.credits))
+            .bind(column(accounts, |row| row.previous_reservations))
+            .bind(column(accounts, |row| row.reservations))
+            .bind(column(accounts, |row| row.pending_debits))
+            .bind(column(accounts, |row| row.pending_credits))
             .bind(column(accounts, |row| row.changed_at))
-            .execute(tx)
+            .fetch_one(tx)
             .await?;
-        check_updated(done.rows_affected(), changes)
+        check_updated(rows::count(&row, "updated")?, changes)?;
+        check_resolved(rows::count(&row, "resolved")?, changes)
     }
 
     async fn balances(
@@ -201,6 +245,20 @@ impl LedgerStore<PgConnection> for PostgresStore {
         let ids: Vec<Uuid> = accounts.iter().map(|id| id.0).collect();
         let found = sqlx::query(BALANCES).bind(ids).fetch_all(tx).await?;
         found.iter().map(rows::balance).collect()
+    }
+
+    async fn due_holds(
+        &self,
+        tx: &mut PgConnection,
+        now: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<TransferId>, LedgerError> {
+        let found = sqlx::query(DUE_HOLDS)
+            .bind(now)
+            .bind(i64::from(limit))
+            .fetch_all(tx)
+            .await?;
+        found.iter().map(rows::hold).collect()
     }
 
     async fn statement(
@@ -253,6 +311,15 @@ impl LedgerStore<PgConnection> for PostgresStore {
         audit::entries(tx, range, limit).await
     }
 
+    async fn audit_reservations(
+        &self,
+        tx: &mut PgConnection,
+        range: EntryRange,
+        limit: u32,
+    ) -> Result<Vec<AuditReservation>, LedgerError> {
+        audit::reservations(tx, range, limit).await
+    }
+
     async fn audit_transfers(
         &self,
         tx: &mut PgConnection,
@@ -272,6 +339,14 @@ impl LedgerStore<PgConnection> for PostgresStore {
         limit: u32,
     ) -> Result<Vec<Stray>, LedgerError> {
         audit::strays(tx, limit).await
+    }
+
+    async fn audit_open_holds(
+        &self,
+        tx: &mut PgConnection,
+        limit: u32,
+    ) -> Result<Vec<TransferId>, LedgerError> {
+        audit::open_holds(tx, limit).await
     }
 }
 

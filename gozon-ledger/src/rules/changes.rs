@@ -11,8 +11,22 @@ pub struct Recorded {
     pub request_hash: RequestHash,
     /// When it was recorded.
     pub recorded_at: OffsetDateTime,
-    /// What each of its accounts held right after it.
+    /// What each of its accounts held right after it, in the order of their ids.
     pub balances: Vec<(AccountId, Balance)>,
+    /// What it reserved or released, in the order of the account ids.
+    pub reserved: Vec<Reserved>,
+}
+
+/// By how much a transfer changed what is pending on an account: above 0 by a
+/// hold, below by what resolves it. One of the two is 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reserved {
+    /// Whose.
+    pub account: AccountId,
+    /// Of the pending debits.
+    pub debits: i64,
+    /// Of the pending credits.
+    pub credits: i64,
 }
 
 /// What becomes of a batch.
@@ -29,28 +43,26 @@ pub struct Decision {
 pub struct Changes {
     /// New transfers, sorted by id: two batches that bring the same new ids
     /// meet them in the same order and cannot deadlock on them.
-    pub transfers: Vec<TransferRow>,
+    pub transfers: Vec<Recorded>,
     /// New entries.
     pub entries: Vec<EntryRow>,
+    /// New reservations and releases.
+    pub reservations: Vec<ReservationRow>,
     /// Changed accounts, sorted by id.
     pub accounts: Vec<AccountRow>,
+    /// Holds that this batch leaves open, sorted by id.
+    pub opened: Vec<OpenHold>,
+    /// Holds, open before this batch, that it resolved, sorted by id.
+    pub resolved: Vec<TransferId>,
 }
 
-/// A new transfer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TransferRow {
-    /// Its id.
-    pub id: TransferId,
-    /// Its code.
-    pub code: String,
-    /// Its reference.
-    pub reference: String,
-    /// Its metadata.
-    pub metadata: String,
-    /// The hash of the request.
-    pub request_hash: RequestHash,
-    /// When.
-    pub recorded_at: OffsetDateTime,
+/// A hold that waits for its resolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenHold {
+    /// Which.
+    pub transfer: TransferId,
+    /// When it expires, if ever.
+    pub expires_at: Option<OffsetDateTime>,
 }
 
 /// A new entry.
@@ -66,6 +78,31 @@ pub struct EntryRow {
     pub amount: i64,
     /// What the account then holds.
     pub balance: i64,
+    /// What debits are then pending.
+    pub pending_debits: i64,
+    /// What credits are then pending.
+    pub pending_credits: i64,
+    /// When.
+    pub recorded_at: OffsetDateTime,
+}
+
+/// A new reservation, or the release of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReservationRow {
+    /// The account's reservations and releases are numbered 1, 2, 3, …
+    pub number: i64,
+    /// By which transfer.
+    pub transfer: TransferId,
+    /// Whose, and by how much.
+    pub change: Reserved,
+    /// What debits are then pending.
+    pub pending_debits: i64,
+    /// What credits are then pending.
+    pub pending_credits: i64,
+    /// What the account then holds.
+    pub balance: i64,
+    /// The account's version then.
+    pub version: i64,
     /// When.
     pub recorded_at: OffsetDateTime,
 }
@@ -83,6 +120,15 @@ pub struct AccountRow {
     pub debits: i64,
     /// The new sum of credits.
     pub credits: i64,
-    /// When the last entry was recorded.
+    /// The number of reservations that was loaded; another one in the row means
+    /// a lost update too.
+    pub previous_reservations: i64,
+    /// The new number of reservations.
+    pub reservations: i64,
+    /// The new sum of pending debits.
+    pub pending_debits: i64,
+    /// The new sum of pending credits.
+    pub pending_credits: i64,
+    /// When the last transfer was recorded.
     pub changed_at: OffsetDateTime,
 }

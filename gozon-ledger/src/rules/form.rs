@@ -2,19 +2,23 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::{Asset, Leg, Limits, PostError, Side, Transfer};
 
-/// All that can be said without knowing the accounts.
-pub(super) fn check_form(transfer: &Transfer, limits: &Limits) -> Result<(), PostError> {
+/// Whether a database can keep the texts.
+pub(super) fn check_texts(transfer: &Transfer, limits: &Limits) -> Result<(), PostError> {
     check_text("code", &transfer.code, 1, Limits::CODE_BYTES)?;
     check_text("reference", &transfer.reference, 0, Limits::REFERENCE_BYTES)?;
-    check_text("metadata", &transfer.metadata, 0, limits.max_metadata_bytes)?;
-    if transfer.legs.len() < 2 || transfer.legs.len() > limits.max_legs {
+    check_text("metadata", &transfer.metadata, 0, limits.max_metadata_bytes)
+}
+
+/// All that can be said of legs without knowing the accounts.
+pub(super) fn check_legs(legs: &[Leg], limits: &Limits) -> Result<(), PostError> {
+    if legs.len() < 2 || legs.len() > limits.max_legs {
         return Err(PostError::LegCount {
-            legs: transfer.legs.len(),
+            legs: legs.len(),
             limit: limits.max_legs,
         });
     }
-    let mut seen = HashSet::with_capacity(transfer.legs.len());
-    for leg in &transfer.legs {
+    let mut seen = HashSet::with_capacity(legs.len());
+    for leg in legs {
         if leg.amount <= 0 {
             return Err(PostError::NonPositiveAmount {
                 account: leg.account,
@@ -27,7 +31,7 @@ pub(super) fn check_form(transfer: &Transfer, limits: &Limits) -> Result<(), Pos
             });
         }
     }
-    match imbalance(&transfer.legs) {
+    match imbalance(legs) {
         None => Ok(()),
         Some((asset, debits, credits)) => Err(PostError::Unbalanced {
             asset: asset.clone(),

@@ -1,31 +1,39 @@
 //! What decides whether money moves, without any I/O.
 
 mod changes;
+mod counters;
 mod form;
+mod plan;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::{
-    Account, AccountId, Leg, Limits, PostError, Posted, RequestHash, Side, Status, Transfer,
-    TransferId,
+    Account, AccountId, Kind, Limits, PostError, Posted, RequestHash, Transfer, TransferId,
 };
 
-pub use changes::{AccountRow, Changes, Decision, EntryRow, Recorded, TransferRow};
-use form::check_form;
+pub use changes::{
+    AccountRow, Changes, Decision, EntryRow, OpenHold, Recorded, ReservationRow, Reserved,
+};
 pub(crate) use form::{check_text, imbalance};
+use plan::{Plan, Step, position};
 
-/// The rules of the ledger, without any I/O: what is known (the accounts, and
-/// which transfer ids are taken) and what follows for a batch of transfers.
+/// The rules of the ledger, without any I/O: what is known (the accounts, which
+/// transfer ids are taken, and what became of the transfers that are followed
+/// on) and what follows for a batch of transfers.
 ///
 /// Stores lock, load and persist; whether money moves is decided here alone.
 #[derive(Debug, Default)]
 pub struct Book {
     accounts: HashMap<AccountId, Account>,
     recorded: HashMap<TransferId, Recorded>,
+    /// How each hold was resolved that was.
+    resolved: HashMap<TransferId, Kind>,
+    /// What was taken back of each transfer, per account.
+    reversed: HashMap<TransferId, HashMap<AccountId, i64>>,
 }
 
 impl Book {
@@ -35,10 +43,23 @@ impl Book {
         accounts: impl IntoIterator<Item = Account>,
         recorded: impl IntoIterator<Item = Recorded>,
     ) -> Self {
-        Self {
+        let mut book = Self {
             accounts: accounts.into_iter().map(|a| (a.id, a)).collect(),
-            recorded: recorded.into_iter().map(|r| (r.transfer.id, r)).collect(),
+            ..Self::default()
+        };
+        for recorded in recorded {
+            book.learn(recorded);
         }
+        book
+    }
+
+    /// A book that ignores ceilings, to break a ledger in a test.
+    #[cfg(any(test, feature = "conformance"))]
+    pub(crate) fn without_ceilings(mut self) -> Self {
+        for account in self.accounts.values_mut() {
+            account.ceiling = None;
+        }
+        self
     }
 
     /// Decides the transfers in order, each on what the ones before it left.
@@ -51,120 +72,169 @@ impl Book {
         limits: &Limits,
         now: OffsetDateTime,
     ) -> Decision {
-        let mut changes = Changes::default();
-        let mut touched = BTreeMap::new();
+        let mut draft = Draft::default();
         let outcomes = transfers
             .iter()
-            .map(|transfer| {
-                let hash = RequestHash::of(transfer);
+            .map(|asked| {
+                let transfer = self.complete(asked);
+                let hash = RequestHash::of(&transfer);
                 if let Some(recorded) = self.recorded.get(&transfer.id) {
-                    return recorded.answer(transfer, hash);
+                    return recorded.answer(&transfer, hash);
                 }
-                let moved = self.check(transfer, limits)?;
-                Ok(self.apply(transfer, hash, moved, now, &mut changes, &mut touched))
+                let plan = self.plan(asked, &transfer, limits, now)?;
+                Ok(self.apply(transfer.into_owned(), hash, plan, &mut draft))
             })
             .collect();
-
-        changes.transfers.sort_unstable_by_key(|row| row.id);
-        changes.accounts = touched
-            .into_iter()
-            .filter_map(|(id, previous_version)| {
-                let account = self.accounts.get(&id)?;
-                Some(AccountRow {
-                    id,
-                    previous_version,
-                    version: account.version,
-                    debits: account.debits,
-                    credits: account.credits,
-                    changed_at: account.changed_at,
-                })
-            })
-            .collect();
+        let changes = draft.finish(&self.accounts);
         Decision { outcomes, changes }
-    }
-
-    /// What the accounts would be after `transfer`, in the order of its legs.
-    fn check(&self, transfer: &Transfer, limits: &Limits) -> Result<Vec<Account>, PostError> {
-        check_form(transfer, limits)?;
-        let mut moved = Vec::with_capacity(transfer.legs.len());
-        for leg in &transfer.legs {
-            let account = self
-                .accounts
-                .get(&leg.account)
-                .ok_or(PostError::AccountNotFound {
-                    account: leg.account,
-                })?;
-            if account.asset != leg.asset {
-                return Err(PostError::AssetMismatch {
-                    account: leg.account,
-                    actual: account.asset.clone(),
-                    given: leg.asset.clone(),
-                });
-            }
-            account.admit(leg.side)?;
-            moved.push(account.moved_by(leg)?);
-        }
-        Ok(moved)
     }
 
     fn apply(
         &mut self,
-        transfer: &Transfer,
+        mut transfer: Transfer,
         request_hash: RequestHash,
-        mut moved: Vec<Account>,
-        now: OffsetDateTime,
-        changes: &mut Changes,
-        touched: &mut BTreeMap<AccountId, i64>,
+        plan: Plan,
+        draft: &mut Draft,
     ) -> Posted {
-        // Later than everything that its accounts have seen, even if the clock
-        // went back or another machine's runs ahead: time never contradicts
-        // the order of versions.
-        let recorded_at = moved
-            .iter()
-            .map(|account| account.changed_at + Duration::MICROSECOND)
-            .fold(now, Ord::max);
-        let mut balances = Vec::with_capacity(moved.len());
-        for (account, leg) in moved.iter_mut().zip(&transfer.legs) {
-            touched.entry(account.id).or_insert(account.version);
+        let recorded_at = plan.recorded_at;
+        let mut balances = Vec::with_capacity(plan.steps.len());
+        let mut reserved = Vec::new();
+        for step in plan.steps {
+            reserved.extend(step.reserved);
+            let account = draft.take(step, transfer.id, recorded_at);
+            balances.push((account.id, account.balance()));
+            self.accounts.insert(account.id, account);
+        }
+        let posted = Posted {
+            replayed: false,
+            balances: balances.clone(),
+            recorded_at,
+        };
+
+        transfer.legs.sort_unstable();
+        balances.sort_unstable_by_key(|(id, _)| *id);
+        reserved.sort_unstable_by_key(|one: &Reserved| one.account);
+        let recorded = Recorded {
+            transfer,
+            request_hash,
+            recorded_at,
+            balances,
+            reserved,
+        };
+        draft.record(recorded.clone());
+        // The batch may bring the same id again, or follow on it.
+        self.learn(recorded);
+        posted
+    }
+
+    fn learn(&mut self, recorded: Recorded) {
+        let Transfer { kind, legs, .. } = &recorded.transfer;
+        if let Some(hold) = kind.hold() {
+            self.resolved.insert(hold, *kind);
+        }
+        if let Some(original) = kind.original() {
+            let reversed = self.reversed.entry(original).or_default();
+            for leg in legs {
+                let sum = reversed.entry(leg.account).or_default();
+                *sum = sum.saturating_add(leg.amount);
+            }
+        }
+        self.recorded.insert(recorded.transfer.id, recorded);
+    }
+}
+
+/// What the batch writes, as far as it is decided.
+#[derive(Debug, Default)]
+struct Draft {
+    changes: Changes,
+    /// The numbers that were loaded: version and reservations.
+    touched: BTreeMap<AccountId, (i64, i64)>,
+}
+
+impl Draft {
+    /// Notes what the step writes; the account as it then is.
+    fn take(&mut self, step: Step, transfer: TransferId, recorded_at: OffsetDateTime) -> Account {
+        let mut account = step.account;
+        let numbers = (account.version, account.reservations);
+        self.touched.entry(account.id).or_insert(numbers);
+        account.changed_at = recorded_at;
+        if step.posted.is_some() {
             account.version += 1;
-            account.changed_at = recorded_at;
-            let balance = account.balance();
-            balances.push((account.id, balance));
-            changes.entries.push(EntryRow {
+        }
+        let balance = account.balance();
+        if let Some(amount) = step.posted {
+            self.changes.entries.push(EntryRow {
                 account: account.id,
                 version: balance.version,
-                transfer: transfer.id,
-                amount: leg.amount_in(account.normal),
+                transfer,
+                amount,
                 balance: balance.posted,
+                pending_debits: account.pending_debits,
+                pending_credits: account.pending_credits,
                 recorded_at,
             });
         }
-        for account in moved {
-            self.accounts.insert(account.id, account);
-        }
-        changes.transfers.push(TransferRow {
-            id: transfer.id,
-            code: transfer.code.clone(),
-            reference: transfer.reference.clone(),
-            metadata: transfer.metadata.clone(),
-            request_hash,
-            recorded_at,
-        });
-        // The batch may bring the same id again.
-        self.recorded.insert(
-            transfer.id,
-            Recorded {
-                transfer: transfer.clone(),
-                request_hash,
+        if let Some(change) = step.reserved {
+            account.reservations += 1;
+            self.changes.reservations.push(ReservationRow {
+                number: account.reservations,
+                transfer,
+                change,
+                pending_debits: account.pending_debits,
+                pending_credits: account.pending_credits,
+                balance: balance.posted,
+                version: balance.version,
                 recorded_at,
-                balances: balances.clone(),
-            },
-        );
-        Posted {
-            replayed: false,
-            balances,
-            recorded_at,
+            });
         }
+        account
+    }
+
+    fn record(&mut self, recorded: Recorded) {
+        let Transfer { id, kind, .. } = recorded.transfer;
+        if let Kind::Pending { expires_at } = kind {
+            self.changes.opened.push(OpenHold {
+                transfer: id,
+                expires_at,
+            });
+        }
+        if let Some(hold) = kind.hold() {
+            // A hold that this very batch placed was never open for others.
+            let before = self.changes.opened.len();
+            self.changes.opened.retain(|one| one.transfer != hold);
+            if self.changes.opened.len() == before {
+                self.changes.resolved.push(hold);
+            }
+        }
+        self.changes.transfers.push(recorded);
+    }
+
+    fn finish(mut self, accounts: &HashMap<AccountId, Account>) -> Changes {
+        self.changes
+            .transfers
+            .sort_unstable_by_key(|row| row.transfer.id);
+        self.changes.opened.sort_unstable_by_key(|one| one.transfer);
+        self.changes.resolved.sort_unstable();
+        let rows = self
+            .touched
+            .into_iter()
+            .filter_map(|(id, (version, number))| {
+                let account = accounts.get(&id)?;
+                Some(AccountRow {
+                    id,
+                    previous_version: version,
+                    version: account.version,
+                    debits: account.debits,
+                    credits: account.credits,
+                    previous_reservations: number,
+                    reservations: account.reservations,
+                    pending_debits: account.pending_debits,
+                    pending_credits: account.pending_credits,
+                    changed_at: account.changed_at,
+                })
+            });
+        self.changes.accounts = rows.collect();
+        self.changes
     }
 }
 
@@ -178,8 +248,7 @@ impl Recorded {
             });
         }
         let mut balances = self.balances.clone();
-        let place = |id: AccountId| transfer.legs.iter().position(|leg| leg.account == id);
-        balances.sort_by_key(|(id, _)| place(*id));
+        balances.sort_by_key(|(id, _)| position(&transfer.legs, *id));
         Ok(Posted {
             replayed: true,
             balances,
@@ -188,7 +257,16 @@ impl Recorded {
     }
 
     fn first_difference(&self, other: &Transfer) -> &'static str {
-        if self.transfer.code != other.code {
+        let (mine, theirs) = (self.transfer.kind, other.kind);
+        if mine.as_str() != theirs.as_str() {
+            "kind"
+        } else if mine.hold() != theirs.hold() {
+            "hold"
+        } else if mine.original() != theirs.original() {
+            "original"
+        } else if mine.expires_at() != theirs.expires_at() {
+            "expiry"
+        } else if self.transfer.code != other.code {
             "code"
         } else if self.transfer.reference != other.reference {
             "reference"
@@ -200,60 +278,8 @@ impl Recorded {
     }
 }
 
-impl Account {
-    /// Refuses what the account's status does not allow.
-    fn admit(&self, side: Side) -> Result<(), PostError> {
-        let account = self.id;
-        if self.status == Status::Closed {
-            return Err(PostError::AccountClosed { account });
-        }
-        if self.status.is_frozen_for(side) {
-            return Err(PostError::AccountFrozen { account, side });
-        }
-        Ok(())
-    }
-
-    /// The account with the leg's amount added, its version not yet raised.
-    fn moved_by(&self, leg: &Leg) -> Result<Self, PostError> {
-        let mut moved = self.clone();
-        let counter = match leg.side {
-            Side::Debit => &mut moved.debits,
-            Side::Credit => &mut moved.credits,
-        };
-        *counter = counter
-            .checked_add(leg.amount)
-            .ok_or(PostError::AmountOverflow { account: self.id })?;
-        let (before, after) = (self.balance().posted, moved.balance().posted);
-        if let Some(floor) = self.floor
-            && after < floor
-        {
-            return Err(PostError::InsufficientFunds {
-                account: self.id,
-                available: before.saturating_sub(floor),
-                needed: leg.amount,
-            });
-        }
-        if let Some(ceiling) = self.ceiling
-            && after > ceiling
-        {
-            return Err(PostError::LimitExceeded {
-                account: self.id,
-                room: ceiling.saturating_sub(before),
-                amount: leg.amount,
-            });
-        }
-        Ok(moved)
-    }
-}
-
-impl Leg {
-    /// The amount with the sign that it has for an account of this normal side.
-    /// Amounts are above 0, so the negation cannot overflow.
-    fn amount_in(&self, normal: Side) -> i64 {
-        if self.side == normal {
-            self.amount
-        } else {
-            -self.amount
-        }
-    }
+/// Times are kept, compared and hashed in the width that every store has.
+fn whole_micros(time: OffsetDateTime) -> OffsetDateTime {
+    let nanos = time.nanosecond() / 1_000 * 1_000;
+    time.replace_nanosecond(nanos).unwrap_or(time)
 }

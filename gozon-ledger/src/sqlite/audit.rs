@@ -2,7 +2,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::rows;
 use crate::rules::Recorded;
-use crate::store::{AssetTotals, AuditEntry, EntryRange, Stray};
+use crate::store::{AssetTotals, AuditEntry, AuditReservation, EntryRange, Stray};
 use crate::stored::stored_asset;
 use crate::{Account, AccountId, LedgerError, TransferId};
 
@@ -10,6 +10,8 @@ const ACCOUNTS: &str = include_str!("sql/audit_accounts.sql");
 const ENTRIES: &str = include_str!("sql/audit_entries.sql");
 const TRANSFERS: &str = include_str!("sql/audit_transfers.sql");
 const ASSETS: &str = include_str!("sql/audit_assets.sql");
+const RESERVATIONS: &str = include_str!("sql/audit_reservations.sql");
+const OPEN_HOLDS: &str = include_str!("sql/audit_open_holds.sql");
 const STRAYS: &str = include_str!("sql/audit_strays.sql");
 
 pub(super) async fn accounts(
@@ -80,4 +82,30 @@ pub(super) async fn strays(
         .fetch_all(connection)
         .await?;
     found.iter().map(rows::stray).collect()
+}
+
+pub(super) async fn reservations(
+    connection: &mut SqliteConnection,
+    range: EntryRange,
+    limit: u32,
+) -> Result<Vec<AuditReservation>, LedgerError> {
+    let found = sqlx::query(RESERVATIONS)
+        .bind(range.from.0)
+        .bind(range.from_version)
+        .bind(range.last.0)
+        .bind(i64::from(limit))
+        .fetch_all(connection)
+        .await?;
+    found.iter().map(rows::audit_reservation).collect()
+}
+
+pub(super) async fn open_holds(
+    connection: &mut SqliteConnection,
+    limit: u32,
+) -> Result<Vec<TransferId>, LedgerError> {
+    let found = sqlx::query(OPEN_HOLDS)
+        .bind(i64::from(limit))
+        .fetch_all(connection)
+        .await?;
+    found.iter().map(rows::hold).collect()
 }

@@ -1,8 +1,10 @@
-//! SQLite: five statements for a batch of any size, their rows passed as JSON.
+//! SQLite: five statements for a batch of any size, up to eight if holds are
+//! among it, their rows passed as JSON.
 //! Each statement is a trip to the driver's thread, so few of them matter here too.
 
 mod audit;
 mod rows;
+mod written;
 
 use std::sync::Arc;
 
@@ -15,9 +17,10 @@ use uuid::Uuid;
 
 use crate::rules::{Changes, Recorded};
 use crate::store::{
-    AccountIdentity, AssetTotals, AuditEntry, EntryRange, LedgerDatabase, LedgerStore, Stray,
+    AccountIdentity, AssetTotals, AuditEntry, AuditReservation, EntryRange, LedgerDatabase,
+    LedgerStore, Stray,
 };
-use crate::stored::{check_changed, check_updated};
+use crate::stored::{check_changed, check_resolved, check_updated};
 use crate::{
     Account, AccountId, AccountState, AsOf, Balance, ChangeRow, Entry, LedgerError, NewAccount,
     PastBalance, RecordedChange, TransferId,
@@ -33,7 +36,11 @@ const LOCK_ACCOUNTS: &str = include_str!("sql/lock_accounts.sql");
 const FIND_TRANSFERS: &str = include_str!("sql/find_transfers.sql");
 const WRITE_TRANSFERS: &str = include_str!("sql/write_transfers.sql");
 const WRITE_ENTRIES: &str = include_str!("sql/write_entries.sql");
+const WRITE_RESERVATIONS: &str = include_str!("sql/write_reservations.sql");
+const OPEN_HOLDS: &str = include_str!("sql/open_holds.sql");
+const RESOLVE_HOLDS: &str = include_str!("sql/resolve_holds.sql");
 const WRITE_ACCOUNTS: &str = include_str!("sql/write_accounts.sql");
+const DUE_HOLDS: &str = include_str!("sql/due_holds.sql");
 const BALANCES: &str = include_str!("sql/balances.sql");
 const AS_OF_VERSION: &str = include_str!("sql/as_of_version.sql");
 const AS_OF_TIME: &str = include_str!("sql/as_of_time.sql");
@@ -47,6 +54,11 @@ impl LedgerDatabase for Sqlite {
                 version: 1,
                 name: "ledger",
                 sql: include_str!("../../migrations/sqlite/0001_ledger.sql"),
+            },
+            Migration {
+                version: 2,
+                name: "holds",
+                sql: include_str!("../../migrations/sqlite/0002_holds.sql"),
             },
             Migration {
                 version: 3,
@@ -160,9 +172,13 @@ impl LedgerStore<SqliteConnection> for SqliteStore {
         &self,
         tx: &mut SqliteConnection,
         accounts: &[AccountId],
+        named: &[TransferId],
     ) -> Result<Vec<Account>, LedgerError> {
-        let ids = json(accounts.iter().map(|id| hex(id.0)))?;
-        let found = sqlx::query(LOCK_ACCOUNTS).bind(ids).fetch_all(tx).await?;
+        let found = sqlx::query(LOCK_ACCOUNTS)
+            .bind(json(accounts.iter().map(|id| hex(id.0)))?)
+            .bind(json(named.iter().map(|id| hex(id.0)))?)
+            .fetch_all(tx)
+            .await?;
         found.iter().map(rows::account).collect()
     }
 
@@ -170,44 +186,38 @@ impl LedgerStore<SqliteConnection> for SqliteStore {
         &self,
         tx: &mut SqliteConnection,
         transfers: &[TransferId],
+        named: &[TransferId],
     ) -> Result<Vec<Recorded>, LedgerError> {
-        let ids = json(transfers.iter().map(|id| hex(id.0)))?;
-        let found = sqlx::query(FIND_TRANSFERS).bind(ids).fetch_all(tx).await?;
+        let found = sqlx::query(FIND_TRANSFERS)
+            .bind(json(transfers.iter().map(|id| hex(id.0)))?)
+            .bind(json(named.iter().map(|id| hex(id.0)))?)
+            .fetch_all(tx)
+            .await?;
         rows::transfers(&found)
     }
 
     async fn write(&self, tx: &mut SqliteConnection, changes: &Changes) -> Result<(), LedgerError> {
-        let transfers = json(changes.transfers.iter().map(|row| {
-            let hash = row
-                .request_hash
-                .0
-                .iter()
-                .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-            let at = rows::micros(row.recorded_at);
-            (
-                hex(row.id.0),
-                &row.code,
-                &row.reference,
-                &row.metadata,
-                hash,
-                at,
-            )
-        }))?;
-        let entries = json(changes.entries.iter().map(|row| {
-            let at = rows::micros(row.recorded_at);
-            let (account, transfer) = (hex(row.account.0), hex(row.transfer.0));
-            (account, row.version, transfer, row.amount, row.balance, at)
-        }))?;
-        let accounts = json(changes.accounts.iter().map(|row| {
-            let at = rows::micros(row.changed_at);
-            let (id, previous) = (hex(row.id.0), row.previous_version);
-            (id, previous, row.version, row.debits, row.credits, at)
-        }))?;
-        for (statement, rows) in [(WRITE_TRANSFERS, transfers), (WRITE_ENTRIES, entries)] {
-            sqlx::query(statement).bind(rows).execute(&mut *tx).await?;
+        let rows = [
+            (WRITE_TRANSFERS, written::transfers(changes)?),
+            (WRITE_ENTRIES, written::entries(changes)?),
+            (WRITE_RESERVATIONS, written::reservations(changes)?),
+            (OPEN_HOLDS, written::opened(changes)?),
+        ];
+        for (statement, rows) in rows {
+            if let Some(rows) = rows {
+                sqlx::query(statement).bind(rows).execute(&mut *tx).await?;
+            }
+        }
+        if !changes.resolved.is_empty() {
+            let ids = json(changes.resolved.iter().map(|id| hex(id.0)))?;
+            let done = sqlx::query(RESOLVE_HOLDS)
+                .bind(ids)
+                .execute(&mut *tx)
+                .await?;
+            check_resolved(done.rows_affected(), changes)?;
         }
         let done = sqlx::query(WRITE_ACCOUNTS)
-            .bind(accounts)
+            .bind(written::accounts(changes)?)
             .execute(tx)
             .await?;
         check_updated(done.rows_affected(), changes)
@@ -221,6 +231,20 @@ impl LedgerStore<SqliteConnection> for SqliteStore {
         let ids = json(accounts.iter().map(|id| hex(id.0)))?;
         let found = sqlx::query(BALANCES).bind(ids).fetch_all(tx).await?;
         found.iter().map(rows::balance).collect()
+    }
+
+    async fn due_holds(
+        &self,
+        tx: &mut SqliteConnection,
+        now: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<TransferId>, LedgerError> {
+        let found = sqlx::query(DUE_HOLDS)
+            .bind(rows::micros(now))
+            .bind(i64::from(limit))
+            .fetch_all(tx)
+            .await?;
+        found.iter().map(rows::hold).collect()
     }
 
     async fn statement(
@@ -275,6 +299,15 @@ impl LedgerStore<SqliteConnection> for SqliteStore {
         audit::entries(tx, range, limit).await
     }
 
+    async fn audit_reservations(
+        &self,
+        tx: &mut SqliteConnection,
+        range: EntryRange,
+        limit: u32,
+    ) -> Result<Vec<AuditReservation>, LedgerError> {
+        audit::reservations(tx, range, limit).await
+    }
+
     async fn audit_transfers(
         &self,
         tx: &mut SqliteConnection,
@@ -297,6 +330,14 @@ impl LedgerStore<SqliteConnection> for SqliteStore {
         limit: u32,
     ) -> Result<Vec<Stray>, LedgerError> {
         audit::strays(tx, limit).await
+    }
+
+    async fn audit_open_holds(
+        &self,
+        tx: &mut SqliteConnection,
+        limit: u32,
+    ) -> Result<Vec<TransferId>, LedgerError> {
+        audit::open_holds(tx, limit).await
     }
 }
 

@@ -3,13 +3,15 @@ use sqlx::sqlite::SqliteRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::account::posted;
+use crate::account::{Counters, balance as balance_of};
 use crate::past::PastRow;
-use crate::rules::Recorded;
-use crate::store::{AccountIdentity, AuditEntry, Stray};
-use crate::stored::{TransferLine, collect, stored_asset, stored_hash, stored_side, stored_status};
+use crate::rules::{Recorded, Reserved};
+use crate::store::{AccountIdentity, AuditEntry, AuditReservation, Stray};
+use crate::stored::{
+    Part, TransferLine, collect, stored_asset, stored_hash, stored_kind, stored_side, stored_status,
+};
 use crate::{
-    Account, AccountId, AccountState, Balance, Entry, LedgerError, Leg, RecordedChange, TransferId,
+    Account, AccountId, AccountState, Balance, Entry, LedgerError, RecordedChange, TransferId,
 };
 
 pub(super) fn account(row: &SqliteRow) -> Result<Account, LedgerError> {
@@ -26,7 +28,10 @@ pub(super) fn account(row: &SqliteRow) -> Result<Account, LedgerError> {
         ceiling: row.try_get("ceiling")?,
         debits: row.try_get("debits")?,
         credits: row.try_get("credits")?,
+        pending_debits: row.try_get("pending_debits")?,
+        pending_credits: row.try_get("pending_credits")?,
         version: row.try_get("version")?,
+        reservations: row.try_get("reservations")?,
         changed_at: time(row, "changed_at")?,
     })
 }
@@ -67,10 +72,13 @@ pub(super) fn identity(row: &SqliteRow) -> Result<AccountIdentity, LedgerError> 
 
 pub(super) fn balance(row: &SqliteRow) -> Result<(AccountId, Balance), LedgerError> {
     let normal = stored_side(row.try_get("normal_side")?)?;
-    let balance = Balance {
-        posted: posted(normal, row.try_get("debits")?, row.try_get("credits")?),
-        version: row.try_get("version")?,
+    let counters = Counters {
+        debits: row.try_get("debits")?,
+        credits: row.try_get("credits")?,
+        pending_debits: row.try_get("pending_debits")?,
+        pending_credits: row.try_get("pending_credits")?,
     };
+    let balance = counters.balance(normal, row.try_get("version")?);
     Ok((account_id(row, "id")?, balance))
 }
 
@@ -80,29 +88,50 @@ pub(super) fn transfers(rows: &[SqliteRow]) -> Result<Vec<Recorded>, LedgerError
 }
 
 fn transfer_line(row: &SqliteRow) -> Result<TransferLine, LedgerError> {
-    let leg = match row.try_get::<Option<Uuid>, _>("account_id")? {
+    let part = match row.try_get::<Option<Uuid>, _>("account_id")? {
         None => None,
-        Some(account) => Some((
-            Leg::of_entry(
-                AccountId(account),
-                stored_side(row.try_get("normal_side")?)?,
-                stored_asset(row.try_get("asset")?)?,
-                row.try_get("amount")?,
-            ),
-            Balance {
-                posted: row.try_get("balance")?,
-                version: row.try_get("version")?,
-            },
-        )),
+        Some(account) => Some(part(row, AccountId(account))?),
+    };
+    let named = |column: &str| -> Result<Option<TransferId>, LedgerError> {
+        Ok(row.try_get::<Option<Uuid>, _>(column)?.map(TransferId))
     };
     Ok(TransferLine {
         id: transfer_id(row, "id")?,
+        kind: stored_kind(
+            row.try_get("kind")?,
+            named("pending_id")?,
+            named("reverses_id")?,
+            expiry(row)?,
+        )?,
         code: row.try_get("code")?,
         reference: row.try_get("reference")?,
         metadata: row.try_get("metadata")?,
         request_hash: stored_hash(row.try_get("request_hash")?),
         recorded_at: time(row, "recorded_at")?,
-        leg,
+        part,
+    })
+}
+
+fn part(row: &SqliteRow, account: AccountId) -> Result<Part, LedgerError> {
+    let normal = stored_side(row.try_get("normal_side")?)?;
+    let pending = (
+        row.try_get("pending_debits")?,
+        row.try_get("pending_credits")?,
+    );
+    let debits: Option<i64> = row.try_get("reserved_debits")?;
+    let credits: Option<i64> = row.try_get("reserved_credits")?;
+    Ok(Part {
+        account,
+        normal,
+        asset: stored_asset(row.try_get("asset")?)?,
+        amount: row.try_get("amount")?,
+        reserved: debits.zip(credits),
+        balance: balance_of(
+            normal,
+            row.try_get("balance")?,
+            pending,
+            row.try_get("version")?,
+        ),
     })
 }
 
@@ -143,6 +172,25 @@ pub(super) fn audit_entry(row: &SqliteRow) -> Result<AuditEntry, LedgerError> {
     })
 }
 
+pub(super) fn audit_reservation(row: &SqliteRow) -> Result<AuditReservation, LedgerError> {
+    Ok(AuditReservation {
+        number: row.try_get("number")?,
+        change: Reserved {
+            account: account_id(row, "account_id")?,
+            debits: row.try_get("debits")?,
+            credits: row.try_get("credits")?,
+        },
+        pending_debits: row.try_get("pending_debits")?,
+        pending_credits: row.try_get("pending_credits")?,
+        recorded_at: time(row, "recorded_at")?,
+        account_reservations: row.try_get("account_reservations")?,
+    })
+}
+
+pub(super) fn hold(row: &SqliteRow) -> Result<TransferId, LedgerError> {
+    transfer_id(row, "transfer_id")
+}
+
 pub(super) fn stray(row: &SqliteRow) -> Result<Stray, LedgerError> {
     Ok(Stray {
         account: account_id(row, "account_id")?,
@@ -160,7 +208,17 @@ fn transfer_id(row: &SqliteRow, column: &str) -> Result<TransferId, LedgerError>
 }
 
 fn time(row: &SqliteRow, column: &str) -> Result<OffsetDateTime, LedgerError> {
-    let micros: i64 = row.try_get(column)?;
+    of_micros(column, row.try_get(column)?)
+}
+
+fn expiry(row: &SqliteRow) -> Result<Option<OffsetDateTime>, LedgerError> {
+    let micros: Option<i64> = row.try_get("expires_at")?;
+    micros
+        .map(|micros| of_micros("expires_at", micros))
+        .transpose()
+}
+
+fn of_micros(column: &str, micros: i64) -> Result<OffsetDateTime, LedgerError> {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
         .map_err(|_| LedgerError::Corrupt(format!("{column} is {micros} microseconds")))
 }
