@@ -368,6 +368,7 @@ impl Books for MemoryLedger {
         let mut asked = known.clone();
         if self.has(Fault::ClosesWithMoney) {
             (asked.debits, asked.credits) = (0, 0);
+            (asked.pending_debits, asked.pending_credits) = (0, 0);
         }
         if self.has(Fault::RecordsRepeats) {
             asked.status = Status::Open;

@@ -11,8 +11,9 @@ use async_trait::async_trait;
 use gozon_core::Clock;
 use gozon_ledger::Books;
 use gozon_ledger::conformance::{
-    Subject, Tamper, accounts, administration, concurrency, hand_clock, limits, past, poster,
-    posting, statements, tamper_memory, verifying,
+    Subject, Tamper, accounts, administration, concurrency, hand_clock, held_accounts, holds,
+    limits, past, poster, posting, program, resolutions, reversals, statements, tamper_memory,
+    verifying,
 };
 use gozon_ledger::memory::{Fault, MemoryLedger};
 
@@ -48,6 +49,7 @@ macro_rules! noticed {
         let rule = async move { $module::$rule(&subject, &hand).await };
         let caught = tokio::spawn(AssertUnwindSafe(rule)).await.is_err();
         assert!(caught, "{:?} passed {}", Fault::$fault, stringify!($rule));
+        println!("{:?} is caught by {}", Fault::$fault, stringify!($rule));
     }};
 }
 
@@ -163,4 +165,106 @@ async fn every_fault_is_caught_by_the_rule_that_is_there_for_it() {
         past::a_statement_between_two_times_has_what_was_recorded_in_between
     );
     noticed!(BlindVerify, verifying::every_kind_of_tampering_is_found);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fault_about_holds_and_reversals_is_caught_by_the_rule_that_is_there_for_it() {
+    noticed!(ForgetsPending, holds::a_hold_reserves_and_moves_nothing);
+    noticed!(HoldsMoveMoney, holds::a_hold_reserves_and_moves_nothing);
+    noticed!(InflatesHolds, holds::more_than_is_held_is_never_posted);
+    noticed!(
+        PostsInFull,
+        holds::a_hold_may_be_posted_in_part_and_the_rest_is_released
+    );
+    noticed!(
+        PromisesWithoutRoom,
+        holds::a_hold_is_never_refused_for_a_limit_that_it_was_promised
+    );
+    noticed!(KeepsReservations, holds::a_voided_hold_releases_everything);
+    noticed!(KeepsReservations, holds::a_posted_hold_moves_what_was_held);
+    noticed!(ForgetsReferences, holds::a_posted_hold_moves_what_was_held);
+    noticed!(
+        ForgetsResolutions,
+        resolutions::a_hold_is_resolved_at_most_once
+    );
+    noticed!(
+        DoesNotLock,
+        resolutions::of_many_resolutions_at_once_one_wins
+    );
+    noticed!(
+        ForgetsIds,
+        resolutions::holds_and_resolutions_are_replayed_like_every_transfer
+    );
+    noticed!(
+        ReplaysWithoutPending,
+        resolutions::holds_and_resolutions_are_replayed_like_every_transfer
+    );
+    noticed!(ForgetsExpiry, resolutions::an_expired_hold_is_never_posted);
+    noticed!(
+        ExpiresEarly,
+        resolutions::the_sweeper_returns_what_is_due_and_nothing_else
+    );
+    noticed!(
+        NeverExpires,
+        resolutions::the_sweeper_returns_what_is_due_and_nothing_else
+    );
+    noticed!(
+        TrustsTheClock,
+        resolutions::time_rises_through_holds_even_if_the_clock_goes_back
+    );
+    noticed!(
+        ForgetsReversals,
+        reversals::partial_reversals_never_take_back_more_than_was_moved
+    );
+    noticed!(
+        ForgetsReferences,
+        reversals::a_reversal_moves_everything_back
+    );
+    noticed!(
+        ForgetsStatus,
+        held_accounts::a_freeze_stops_a_posting_and_never_a_release
+    );
+    noticed!(
+        ClosesWithMoney,
+        held_accounts::what_is_held_keeps_its_room_when_accounts_change
+    );
+    noticed!(ForgetsPending, reversals::a_reversal_keeps_the_limits);
+    noticed!(
+        DoesNotLock,
+        reversals::of_many_reversals_at_once_as_many_win_as_there_is_left
+    );
+    noticed!(DoesNotLock, program::programs_side_by_side_conserve_money);
+    noticed!(
+        BlindVerify,
+        verifying::every_kind_of_tampering_with_holds_is_found
+    );
+}
+
+/// The model needs no rule of its own to see that something is wrong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_program_notices_what_the_rules_notice() {
+    noticed!(
+        ForgetsPending,
+        program::the_same_program_has_the_same_outcomes_and_history_everywhere
+    );
+    noticed!(
+        ForgetsExpiry,
+        program::the_same_program_has_the_same_outcomes_and_history_everywhere
+    );
+    noticed!(
+        ForgetsResolutions,
+        program::the_same_program_has_the_same_outcomes_and_history_everywhere
+    );
+    noticed!(
+        NeverExpires,
+        program::the_same_program_has_the_same_outcomes_and_history_everywhere
+    );
+    noticed!(
+        ForgetsFloors,
+        program::the_same_program_has_the_same_outcomes_and_history_everywhere
+    );
+    noticed!(
+        TrustsTheClock,
+        program::the_same_program_has_the_same_outcomes_and_history_everywhere
+    );
 }

@@ -1,4 +1,5 @@
-//! Money between two accounts: booked once, never below the floor, provable.
+//! Money between two accounts: booked once, never below the floor, held and
+//! posted in part, taken back, provable.
 //! `cargo run -p gozon-example-ledger`
 
 use anyhow::{Context, ensure};
@@ -58,11 +59,40 @@ async fn main() -> anyhow::Result<()> {
         "{refused:?}"
     );
 
+    // What an order will cost is held while it is packed: no longer Alice's to
+    // spend, and not yet Bob's. A part of it is shipped; the rest is hers again.
+    let hold = Transfer::new(TransferId(Uuid::now_v7()), "order")
+        .debit(alice, &rub, 5_000)
+        .credit(bob, &rub, 5_000)
+        .pending(None);
+    let shipped = Transfer::new(TransferId(Uuid::now_v7()), "order")
+        .debit(alice, &rub, 3_000)
+        .credit(bob, &rub, 3_000)
+        .posting(hold.id);
+    let returned_from = shipped.id;
+    let placed = ledger.post(&[hold]).await?;
+    ensure!(placed[0].is_ok(), "{placed:?}");
+    let held = ledger.balance(alice).await?.context("no account")?;
+    ensure!(
+        (held.posted, held.available()) == (7_510, 2_510),
+        "{held:?}"
+    );
+    let posted = ledger.post(&[shipped]).await?;
+    ensure!(posted[0].is_ok(), "{posted:?}");
+
+    // One thing comes back: a part of that is reversed.
+    let refund = Transfer::new(TransferId(Uuid::now_v7()), "refund")
+        .debit(bob, &rub, 500)
+        .credit(alice, &rub, 500)
+        .reversing(returned_from);
+    let refunded = ledger.post(&[refund]).await?;
+    ensure!(refunded[0].is_ok(), "{refunded:?}");
+
     for entry in ledger.statement(alice, None, 10).await? {
         println!("{:>8} {:>8}  {}", entry.amount, entry.balance, entry.code);
     }
     let balance = ledger.balance(bob).await?.context("no account")?;
-    ensure!(balance.posted == 2_490, "{balance:?}");
+    ensure!(balance.posted == 4_990, "{balance:?}");
     ensure!(ledger.verify().await?.is_clean(), "the books do not agree");
     Ok(())
 }
