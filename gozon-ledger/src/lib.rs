@@ -7,7 +7,15 @@
 //! running balances, and [`Ledger::verify`] proves at any time that all of it
 //! agrees.
 //!
-//! Amounts are whole minor units in an `i64`, checked; sums are made in `i128`.
+//! Money can be held before it moves: a transfer of the kind
+//! [`Pending`](Kind::Pending) reserves, on every account that it names and with
+//! or without an end, and is then posted as a whole or in part, voided, or
+//! expired, once. What was moved can be taken back by
+//! [reversals](Kind::Reversal), in sum at most what it was. Resolutions and
+//! reversals are transfers with ids of their own and go through the same calls,
+//! also many in one batch, and a hold together with its posting.
+//!
+//! //! Amounts are whole minor units in an `i64`, checked; sums are made in `i128`.
 //!
 //! ```
 //! # #[cfg(feature = "sqlite")]
@@ -79,7 +87,7 @@
 //! what a cold one costs: batch, or let the [`Poster`] do it.
 //!
 //! Where a service has a database role of its own: the ledger only ever inserts
-//! and selects transfers, entries and changes of accounts; grant no more on
+//! and selects transfers, entries, reservations and changes of accounts; grant no more on
 //! those tables.
 
 mod account;
