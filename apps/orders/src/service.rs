@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use gozon_core::{Clock, Event, Publisher, Subscriber, Subscription, SystemClock};
 use gozon_events::{OrderStatusChanged, PaymentFailed, PaymentSucceeded};
-use gozon_inbox::{Inbox, InboxConfig};
+use gozon_inbox::{ConsumerHealth, Inbox, InboxConfig};
 use gozon_outbox::{Outbox, OutboxConfig};
 use gozon_service::database::{connect_postgres, open_sqlite};
 use gozon_service::drain::Drain;
@@ -121,20 +121,22 @@ impl<D: OrderStore> OrdersService<D> {
             .wrap(routes)
     }
 
-    /// Starts everything that works in the background.
+    /// Starts everything that works in the background; answers how its consumer
+    /// is.
     pub fn spawn(
         &self,
         tasks: &mut Tasks,
         drain: &Drain,
         publisher: Arc<dyn Publisher>,
         subscriber: Arc<dyn Subscriber>,
-    ) {
+    ) -> ConsumerHealth {
         let relay = self.outbox.relay(publisher).run(drain.relays.token());
         tasks.spawn("orders relay", drain.relays.track(relay));
 
         let handler = Arc::new(SettleOrders::<D>::new(Arc::clone(&self.clock)));
         let outbox = Arc::new(self.outbox.clone());
         let consumer = self.inbox.consumer(results(), handler, outbox);
+        let health = consumer.health();
         let consumer = consumer.run(Arc::clone(&subscriber), drain.consumers.token());
         tasks.spawn("orders consumer", drain.consumers.track(consumer));
 
@@ -154,6 +156,7 @@ impl<D: OrderStore> OrdersService<D> {
             Ok::<_, std::convert::Infallible>(())
         };
         tasks.spawn("orders reconciler", drain.doors.track(reconciler));
+        health
     }
 }
 
@@ -203,13 +206,17 @@ async fn run_on<D: OrderStore>(
     let service = OrdersService::prepare(db.clone(), settings).await?;
     let stopping = shutdown.clone();
     let wire = |wiring: Wiring<'_>| {
-        service.spawn(
+        let consumer = service.spawn(
             wiring.tasks,
             wiring.drain,
             wiring.publisher,
             wiring.subscriber,
         );
-        service.app(&config.http, wiring.health, stopping)
+        service.app(
+            &config.http,
+            wiring.health.with_consumer(consumer),
+            stopping,
+        )
     };
     process.serve(db, shutdown, wire).await
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use gozon_core::{Clock, Event, Publisher, Subscriber, Subscription, SystemClock};
 use gozon_events::OrderCreated;
-use gozon_inbox::{Inbox, InboxConfig};
+use gozon_inbox::{ConsumerHealth, Inbox, InboxConfig};
 use gozon_ledger::{Asset, Ledger, LedgerConfig, LedgerError};
 use gozon_outbox::{Outbox, OutboxConfig};
 use gozon_service::database::{connect_postgres, open_sqlite};
@@ -108,14 +108,15 @@ impl<D: PaymentStore> PaymentsService<D> {
             .wrap(routes)
     }
 
-    /// Starts everything that works in the background.
+    /// Starts everything that works in the background; answers how its consumer
+    /// is.
     pub fn spawn(
         &self,
         tasks: &mut Tasks,
         drain: &Drain,
         publisher: Arc<dyn Publisher>,
         subscriber: Arc<dyn Subscriber>,
-    ) {
+    ) -> ConsumerHealth {
         let relay = self.outbox.relay(publisher).run(drain.relays.token());
         tasks.spawn("payments relay", drain.relays.track(relay));
 
@@ -126,8 +127,10 @@ impl<D: PaymentStore> PaymentsService<D> {
         ));
         let outbox = Arc::new(self.outbox.clone());
         let consumer = self.inbox.consumer(orders(), handler, outbox);
+        let health = consumer.health();
         let consumer = consumer.run(subscriber, drain.consumers.token());
         tasks.spawn("payments consumer", drain.consumers.track(consumer));
+        health
     }
 }
 
@@ -188,13 +191,13 @@ async fn run_on<D: PaymentStore>(
     };
     let service = PaymentsService::prepare(db.clone(), settings).await?;
     let wire = |wiring: Wiring<'_>| {
-        service.spawn(
+        let consumer = service.spawn(
             wiring.tasks,
             wiring.drain,
             wiring.publisher,
             wiring.subscriber,
         );
-        service.app(&config.http, wiring.health)
+        service.app(&config.http, wiring.health.with_consumer(consumer))
     };
     process.serve(db, shutdown, wire).await
 }

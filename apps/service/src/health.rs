@@ -13,6 +13,7 @@ use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::future::join_all;
+use gozon_inbox::ConsumerHealth;
 use gozon_sqlx::{Database, Db};
 use serde::Serialize;
 use sqlx::Connection;
@@ -69,6 +70,15 @@ impl Health {
                 let mut connection = db.reader().acquire().await.map_err(unreachable)?;
                 connection.ping().await.map_err(unreachable)
             }
+        })
+    }
+
+    /// Adds the check `consumer`: all of its workers are at work.
+    #[must_use]
+    pub fn with_consumer(self, consumer: ConsumerHealth) -> Self {
+        self.with_check("consumer", move || {
+            let health = consumer.check();
+            async move { health }
         })
     }
 

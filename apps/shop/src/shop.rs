@@ -121,18 +121,18 @@ impl Shop {
         let mut orders_tasks = orders_crew.tasks(&shutdown);
         let mut payments_tasks = payments_crew.tasks(&shutdown);
         let (publisher, subscriber) = (Arc::new(bus.clone()), Arc::new(bus.clone()));
-        orders.spawn(
+        let orders_consumer = orders.spawn(
             &mut orders_tasks,
             &drain,
             publisher.clone(),
             subscriber.clone(),
         );
-        payments.spawn(&mut payments_tasks, &drain, publisher, subscriber);
+        let payments_consumer = payments.spawn(&mut payments_tasks, &drain, publisher, subscriber);
 
         let http = &self.config.http;
-        let health = || Health::new(behind.clone());
-        let orders_app = orders.app(http, health(), shutdown.clone());
-        let payments_app = payments.app(http, health());
+        let health = |consumer| Health::new(behind.clone()).with_consumer(consumer);
+        let orders_app = orders.app(http, health(orders_consumer), shutdown.clone());
+        let payments_app = payments.app(http, health(payments_consumer));
         let banner = self.banner();
         let drain_timeout = http.drain_timeout;
         for (tasks, service, door, app) in [
