@@ -1,15 +1,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What is counted: a currency, points, shares. Amounts are whole minor units
 /// of it; how many of them make one is for the application to know and must
 /// never change.
 ///
 /// 1–16 of `A-Z a-z 0-9 . _ / -`, such as `RUB`. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Asset(Arc<str>);
 
 impl Asset {
@@ -29,6 +29,14 @@ impl Asset {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for Asset {
+    type Error = InvalidAsset;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Self::new(&name)
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::rules::{Recorded, imbalance};
-use crate::store::{AssetTotals, AuditEntry, AuditReservation, Stray};
-use crate::{Account, AccountId, Asset, Kind, RequestHash, Side, TransferId};
+use crate::store::{AssetTotals, AuditEntry, AuditReservation};
+use crate::{Account, AccountId, Asset, Kind, RequestHash, Side, Status, TransferId};
 
 mod follow_ups;
 
@@ -83,6 +83,13 @@ pub enum Finding {
     /// What is available is below the floor, or what is expected above the
     /// ceiling.
     LimitBroken {
+        /// Which account.
+        account: AccountId,
+        /// What it holds.
+        balance: i64,
+    },
+    /// The account is closed, and holds something or awaits something.
+    ClosedWithBalance {
         /// Which account.
         account: AccountId,
         /// What it holds.
@@ -170,6 +177,7 @@ impl Finding {
             Self::BalanceBroken { .. } => "balance_broken",
             Self::CountersDiffer { .. } => "counters_differ",
             Self::LimitBroken { .. } => "limit_broken",
+            Self::ClosedWithBalance { .. } => "closed_with_balance",
             Self::TimeBroken { .. } => "time_broken",
             Self::ReservationGap { .. } => "reservation_gap",
             Self::PendingBroken { .. } => "pending_broken",
@@ -194,12 +202,14 @@ pub struct Audit {
 }
 
 /// How far the entries of one account were followed.
-#[derive(Debug)]
-struct Track {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Track {
     account: Account,
     next_version: i64,
     balance: i64,
+    #[serde(with = "wide")]
     debits: i128,
+    #[serde(with = "wide")]
     credits: i128,
     last: Option<OffsetDateTime>,
     next_number: i64,
@@ -218,6 +228,20 @@ impl Audit {
         }
     }
 
+    /// Goes on following the accounts that another audit left open.
+    pub(crate) fn resume(max_findings: usize, open: Vec<Track>) -> Self {
+        let page = open.into_iter().map(|track| (track.account.id, track));
+        Self {
+            page: page.collect(),
+            ..Self::new(max_findings)
+        }
+    }
+
+    /// What was found, and the accounts that are still followed.
+    pub(crate) fn pause(self) -> (Report, Vec<Track>) {
+        (self.report, self.page.into_values().collect())
+    }
+
     /// Begins to follow these accounts; their entries come next.
     pub fn open(&mut self, accounts: Vec<Account>) {
         self.page = accounts
@@ -229,11 +253,20 @@ impl Audit {
     /// Follows one entry; per account they come in the order of their versions.
     /// What happened after the account was read is left for the next audit.
     pub fn entry(&mut self, entry: &AuditEntry) {
-        let Some(track) = self.page.get_mut(&entry.account) else {
-            return; // Opened since.
+        if entry.account_version.is_none() || entry.transfer_at != Some(entry.recorded_at) {
+            self.find(Finding::StrayEntry {
+                account: entry.account,
+                version: entry.version,
+                transfer: entry.transfer,
+            });
+        }
+        let (Some(track), Some(newest)) =
+            (self.page.get_mut(&entry.account), entry.account_version)
+        else {
+            return; // Opened since, or there is no such account.
         };
         let read = track.account.version;
-        if entry.version > read && entry.version <= entry.account_version {
+        if entry.version > read && entry.version <= newest {
             return; // Posted since.
         }
         self.report.entries += 1;
@@ -245,11 +278,20 @@ impl Audit {
     /// Follows one reservation; per account they come in the order of their
     /// numbers, before or after the entries.
     pub fn reservation(&mut self, reservation: &AuditReservation) {
-        let Some(track) = self.page.get_mut(&reservation.change.account) else {
-            return; // Opened since.
+        let (account, number) = (reservation.change.account, reservation.number);
+        let newest = reservation.account_reservations;
+        if newest.is_none() || reservation.transfer_at != Some(reservation.recorded_at) {
+            self.find(Finding::StrayEntry {
+                account,
+                version: number,
+                transfer: reservation.transfer,
+            });
+        }
+        let (Some(track), Some(newest)) = (self.page.get_mut(&account), newest) else {
+            return; // Opened since, or there is no such account.
         };
         let read = track.account.reservations;
-        if reservation.number > read && reservation.number <= reservation.account_reservations {
+        if number > read && number <= newest {
             return; // Placed or resolved since.
         }
         for finding in track.follow_reservation(reservation) {
@@ -312,15 +354,6 @@ impl Audit {
                 credits: totals.credits.to_string(),
             });
         }
-    }
-
-    /// Notes an entry or a reservation that belongs to nothing.
-    pub fn stray(&mut self, stray: &Stray) {
-        self.find(Finding::StrayEntry {
-            account: stray.account,
-            version: stray.version,
-            transfer: stray.transfer,
-        });
     }
 
     /// What was found.
@@ -455,6 +488,27 @@ impl Track {
                 balance: held.posted,
             });
         }
+        let empty = (held.posted, pending) == (0, (0, 0));
+        if self.account.status == Status::Closed && !empty {
+            findings.push(Finding::ClosedWithBalance {
+                account,
+                balance: held.posted,
+            });
+        }
         findings
+    }
+}
+
+/// As text: not every reader of a cursor has integers this wide.
+mod wide {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(sum: &i128, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(sum)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<i128, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(de::Error::custom)
     }
 }

@@ -9,7 +9,8 @@ use crate::ledger::Outcomes;
 use crate::store::LedgerDatabase;
 use crate::{
     AccountChange, AccountId, AccountState, AsOf, Balance, Changed, Entry, Ledger, LedgerError,
-    NewAccount, Opening, PastBalance, RecordedChange, Transfer,
+    NewAccount, Opening, PastBalance, RecordedChange, Transfer, VerifyBudget, VerifyCursor,
+    VerifySlice,
 };
 
 /// The ledger for code that names no database, such as HTTP routes:
@@ -66,6 +67,12 @@ pub trait Books: Send + Sync {
     ) -> Result<Vec<Entry>, LedgerError>;
     /// See [`Ledger::verify`].
     async fn verify(&self) -> Result<Report, LedgerError>;
+    /// See [`Ledger::verify_some`].
+    async fn verify_some(
+        &self,
+        cursor: VerifyCursor,
+        budget: VerifyBudget,
+    ) -> Result<VerifySlice, LedgerError>;
 }
 
 /// The ledger for code that has a transaction of its own and knows no more of
@@ -166,6 +173,14 @@ impl<D: LedgerDatabase> Books for Ledger<D> {
 
     async fn verify(&self) -> Result<Report, LedgerError> {
         Ledger::verify(self).await
+    }
+
+    async fn verify_some(
+        &self,
+        cursor: VerifyCursor,
+        budget: VerifyBudget,
+    ) -> Result<VerifySlice, LedgerError> {
+        Ledger::verify_some(self, cursor, budget).await
     }
 }
 

@@ -6,12 +6,11 @@ use gozon_core::{Clock, SystemClock};
 use gozon_sqlx::{Db, DbError};
 use tokio::time::Instant;
 
-use crate::audit::Report;
 use crate::rules::{Book, Decision, Recorded, check_text};
 use crate::store::{LedgerDatabase, LedgerStore};
 use crate::{
     Account, AccountId, Balance, ConfigError, Entry, LedgerConfig, LedgerError, Limits, NewAccount,
-    Opening, PostError, Posted, Transfer, TransferId, metrics, verify,
+    Opening, PostError, Posted, Transfer, TransferId, metrics,
 };
 
 /// What became of each transfer of a call, in order.
@@ -301,34 +300,6 @@ impl<D: LedgerDatabase> Ledger<D> {
         self.store
             .statement(&mut reader, account, before, limit)
             .await
-    }
-
-    /// Checks everything against everything: per asset, debits equal credits;
-    /// every transfer balances and is what was asked for; every account's
-    /// entries and reservations are gapless, add up to its counters, carry the
-    /// right running balance and rising times; no limit is broken; no entry
-    /// strays; every hold is resolved at most once, by what it held at most and
-    /// in time, or is listed as open; no transfer is taken back beyond its
-    /// amount.
-    ///
-    /// Runs beside traffic, holds no lock, and reads the whole ledger.
-    ///
-    /// # Errors
-    /// When the database fails. What is wrong with the books is no error but a
-    /// finding in the report.
-    #[tracing::instrument(name = "ledger.verify", skip_all)]
-    pub async fn verify(&self) -> Result<Report, LedgerError> {
-        let mut reader = self.reader().await?;
-        let LedgerConfig {
-            verify_page,
-            max_findings,
-            ..
-        } = *self.config;
-        let store = self.store.as_ref();
-        let report = verify::verify::<D::Tx>(store, &mut reader, verify_page, max_findings).await?;
-        let findings = u32::try_from(report.findings.len()).unwrap_or(u32::MAX);
-        ::metrics::gauge!(metrics::FINDINGS).set(f64::from(findings));
-        Ok(report)
     }
 
     pub(crate) async fn reader(

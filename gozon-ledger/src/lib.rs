@@ -137,6 +137,9 @@ pub use request_hash::RequestHash;
 pub use status::{Frozen, Status};
 pub use store::LedgerDatabase;
 pub use transfer::{Entry, Kind, Leg, Posted, Transfer};
+pub use verify::{
+    Auditor, AuditorConfig, Standing, VerifyBudget, VerifyCursor, VerifyProgress, VerifySlice,
+};
 
 #[cfg(feature = "mock")]
 pub use books::MockBooks;

@@ -16,11 +16,14 @@ use crate::administration::decide;
 use crate::ledger::{check_new, expiries};
 use crate::past::last_before;
 use crate::rules::{Book, Changes, Decision, EntryRow, Recorded, ReservationRow};
+use crate::verify::slice;
 use crate::{
     Account, AccountChange, AccountId, AccountState, AsOf, Balance, Books, ChangeError, Changed,
     Entry, Kind, LedgerConfig, LedgerError, NewAccount, Opening, Outcomes, PastBalance,
-    RecordedChange, Report, Status, Transfer, TransferId,
+    RecordedChange, Report, Status, Transfer, TransferId, VerifyBudget, VerifyCursor, VerifySlice,
 };
+
+use auditing::Snapshot;
 
 pub use fault::Fault;
 
@@ -32,7 +35,7 @@ pub struct MemoryLedger {
     fault: Option<Fault>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct State {
     pub(crate) accounts: BTreeMap<AccountId, Account>,
     details: BTreeMap<AccountId, Details>,
@@ -44,7 +47,7 @@ pub(crate) struct State {
 }
 
 /// What the rules do not need to know of an account.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Details {
     code: String,
     metadata: String,
@@ -511,10 +514,36 @@ impl Books for MemoryLedger {
     }
 
     async fn verify(&self) -> Result<Report, LedgerError> {
+        let mut whole = Snapshot {
+            state: self.state().clone(),
+            skips: false,
+        };
         if self.has(Fault::BlindVerify) {
             return Ok(Report::default());
         }
-        Ok(auditing::audit(&self.state(), self.config.max_findings))
+        let (begin, budget) = (VerifyCursor::default(), VerifyBudget::WHOLE);
+        Ok(slice(&mut whole, begin, budget, &self.config).await?.report)
+    }
+
+    async fn verify_some(
+        &self,
+        cursor: VerifyCursor,
+        budget: VerifyBudget,
+    ) -> Result<VerifySlice, LedgerError> {
+        let mut now = Snapshot {
+            state: self.state().clone(),
+            skips: self.has(Fault::SkipsAnEntryPerSlice),
+        };
+        let mut slice = slice(&mut now, cursor, budget, &self.config).await?;
+        if self.has(Fault::BlindVerify) {
+            slice.report.findings.clear();
+        }
+        if let Some(next) = &mut slice.next
+            && self.has(Fault::ForgetsBetweenSlices)
+        {
+            next.open.clear();
+        }
+        Ok(slice)
     }
 }
 

@@ -23,6 +23,18 @@ pub const ACCOUNT_CHANGES: &str = "gozon_ledger_account_changes_total";
 /// Findings of the last finished `verify`. Alert when it is not 0.
 pub const FINDINGS: &str = "gozon_ledger_verify_findings";
 
+/// Findings that an [`Auditor`](crate::Auditor) knows of: of its last round
+/// through the ledger, or of the one that runs if that has more already. Alert
+/// when it is not 0.
+pub const UNEXPLAINED: &str = "gozon_ledger_unexplained_differences";
+
+/// Rounds through the whole ledger that an auditor has finished. Alert when it
+/// stands still.
+pub const VERIFY_ROUNDS: &str = "gozon_ledger_verify_rounds_total";
+
+/// Slices that failed because of the database, and were repeated.
+pub const VERIFY_FAILURES: &str = "gozon_ledger_verify_failures_total";
+
 /// Groups that wait in the queue of a [`Poster`](crate::Poster). At its limit,
 /// callers hear `Overloaded`.
 pub const POSTER_QUEUE_GROUPS: &str = "gozon_ledger_poster_queue_groups";

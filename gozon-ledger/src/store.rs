@@ -154,7 +154,8 @@ pub trait LedgerStore<Tx: Send>: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Account>, LedgerError>;
 
-    /// Entries of existing accounts, ascending by account and version.
+    /// Entries, ascending by account and version, also of accounts and transfers
+    /// that do not exist.
     async fn audit_entries(
         &self,
         tx: &mut Tx,
@@ -162,8 +163,8 @@ pub trait LedgerStore<Tx: Send>: Send + Sync {
         limit: u32,
     ) -> Result<Vec<AuditEntry>, LedgerError>;
 
-    /// Reservations of existing accounts, ascending by account and number; the
-    /// range counts numbers instead of versions.
+    /// Reservations, ascending by account and number, also of accounts and
+    /// transfers that do not exist; the range counts numbers instead of versions.
     async fn audit_reservations(
         &self,
         tx: &mut Tx,
@@ -182,17 +183,15 @@ pub trait LedgerStore<Tx: Send>: Send + Sync {
     /// The sums of all counters, per asset.
     async fn audit_assets(&self, tx: &mut Tx) -> Result<Vec<AssetTotals>, LedgerError>;
 
-    /// Entries and reservations without account, without transfer, or with
-    /// another time than their transfer's; `limit` at most.
-    async fn audit_strays(&self, tx: &mut Tx, limit: u32) -> Result<Vec<Stray>, LedgerError>;
-
     /// Where the list of open holds and the transfers disagree: holds that are
     /// listed although resolved or missing or with another expiry, and holds
-    /// that are not listed although unresolved; `limit` at most.
+    /// that are not listed although unresolved; of the holds from `from` to
+    /// `last` alone.
     async fn audit_open_holds(
         &self,
         tx: &mut Tx,
-        limit: u32,
+        from: TransferId,
+        last: TransferId,
     ) -> Result<Vec<TransferId>, LedgerError>;
 }
 
@@ -231,8 +230,12 @@ pub struct AuditEntry {
     pub balance: i64,
     /// When.
     pub recorded_at: OffsetDateTime,
-    /// The version of the account in the same snapshot.
-    pub account_version: i64,
+    /// By which transfer.
+    pub transfer: TransferId,
+    /// When that was recorded, in the same snapshot; `None` if there is none.
+    pub transfer_at: Option<OffsetDateTime>,
+    /// The version of the account in the same snapshot; `None` if there is none.
+    pub account_version: Option<i64>,
 }
 
 /// A reservation, or the release of one, as the audit reads it.
@@ -248,8 +251,13 @@ pub struct AuditReservation {
     pub pending_credits: i64,
     /// When.
     pub recorded_at: OffsetDateTime,
-    /// The number of the account's reservations in the same snapshot.
-    pub account_reservations: i64,
+    /// By which transfer.
+    pub transfer: TransferId,
+    /// When that was recorded, in the same snapshot; `None` if there is none.
+    pub transfer_at: Option<OffsetDateTime>,
+    /// The number of the account's reservations in the same snapshot; `None` if
+    /// there is no such account.
+    pub account_reservations: Option<i64>,
 }
 
 /// The sums of all counters of one asset.
@@ -261,15 +269,4 @@ pub struct AssetTotals {
     pub debits: i128,
     /// Of all accounts.
     pub credits: i128,
-}
-
-/// An entry or a reservation that belongs to nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stray {
-    /// The account it names.
-    pub account: AccountId,
-    /// Its number.
-    pub version: i64,
-    /// The transfer it names.
-    pub transfer: TransferId,
 }

@@ -165,6 +165,23 @@ async fn every_fault_is_caught_by_the_rule_that_is_there_for_it() {
         past::a_statement_between_two_times_has_what_was_recorded_in_between
     );
     noticed!(BlindVerify, verifying::every_kind_of_tampering_is_found);
+    noticed!(BlindVerify, verifying::slices_find_what_a_whole_run_finds);
+    noticed!(
+        SkipsAnEntryPerSlice,
+        verifying::slices_find_what_a_whole_run_finds
+    );
+    noticed!(
+        ForgetsBetweenSlices,
+        verifying::slices_find_what_a_whole_run_finds
+    );
+    noticed!(
+        SkipsAnEntryPerSlice,
+        verifying::slices_beside_traffic_report_no_honest_post
+    );
+    noticed!(
+        ForgetsBetweenSlices,
+        verifying::slices_beside_traffic_report_no_honest_post
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

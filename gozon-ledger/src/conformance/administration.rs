@@ -1,6 +1,7 @@
 //! Rules about what operators do to accounts.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gozon_core::ErrorClass;
 use tokio::task::JoinSet;
@@ -366,18 +367,21 @@ pub async fn a_change_that_cannot_be_is_refused(subject: &dyn Subject, _: &HandC
 pub async fn a_freeze_among_posts_has_a_before_and_an_after(subject: &dyn Subject, _: &HandClock) {
     let books = subject.books();
     open_users(books.as_ref(), &[1, 2], 50_000).await;
+    let done = Arc::new(AtomicBool::new(false));
     let mut payers = JoinSet::new();
     for task in 0..8_u128 {
-        let books = Arc::clone(&books);
+        let (books, done) = (Arc::clone(&books), Arc::clone(&done));
         payers.spawn(async move {
             let mut posted = 0;
             for n in 0.. {
+                let too_late = done.load(Ordering::SeqCst);
                 let outcome = post(books.as_ref(), pay(task << 32 | n, 1, 2, 1)).await;
                 if let Err(refused) = outcome {
                     // It ends by the freeze, not by the money.
                     assert_eq!(refused.kind(), "account_frozen");
                     break;
                 }
+                assert!(!too_late, "posted after the freeze");
                 posted += 1;
                 tokio::task::yield_now().await;
             }
@@ -389,6 +393,7 @@ pub async fn a_freeze_among_posts_has_a_before_and_an_after(subject: &dyn Subjec
     }
 
     let frozen = change(books.as_ref(), 1, &AccountChange::Freeze(Frozen::Debits)).await;
+    done.store(true, Ordering::SeqCst);
     let left = held(books.as_ref(), 1).await;
     let posted: i64 = payers.join_all().await.into_iter().sum();
 

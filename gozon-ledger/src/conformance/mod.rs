@@ -108,6 +108,8 @@ macro_rules! ledger_conformance {
             statements: time_rises_with_the_version_even_if_the_clock_goes_back;
             verifying: honest_books_are_clean_also_beside_traffic;
             verifying: every_kind_of_tampering_is_found;
+            verifying: slices_find_what_a_whole_run_finds;
+            verifying: slices_beside_traffic_report_no_honest_post;
             verifying: every_kind_of_tampering_with_holds_is_found;
             program: the_same_program_has_the_same_outcomes_and_history_everywhere;
             program: programs_side_by_side_conserve_money;

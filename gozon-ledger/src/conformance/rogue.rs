@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use crate::rules::{Changes, Recorded};
 use crate::store::{
-    AccountIdentity, AssetTotals, AuditEntry, AuditReservation, EntryRange, LedgerStore, Stray,
+    AccountIdentity, AssetTotals, AuditEntry, AuditReservation, EntryRange, LedgerStore,
 };
 use crate::{
     Account, AccountId, AccountState, AsOf, Balance, ChangeRow, Entry, LedgerError, NewAccount,
@@ -163,15 +163,12 @@ impl<Tx: Send> LedgerStore<Tx> for Rogue<Tx> {
         self.0.audit_assets(tx).await
     }
 
-    async fn audit_strays(&self, tx: &mut Tx, limit: u32) -> Result<Vec<Stray>, LedgerError> {
-        self.0.audit_strays(tx, limit).await
-    }
-
     async fn audit_open_holds(
         &self,
         tx: &mut Tx,
-        limit: u32,
+        from: TransferId,
+        last: TransferId,
     ) -> Result<Vec<TransferId>, LedgerError> {
-        self.0.audit_open_holds(tx, limit).await
+        self.0.audit_open_holds(tx, from, last).await
     }
 }

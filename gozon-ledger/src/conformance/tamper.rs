@@ -40,6 +40,8 @@ pub enum Tamper {
     RemoveEntries(AccountId),
     /// The account goes away, its entries stay.
     RemoveAccount(AccountId),
+    /// The account is closed, with what it holds.
+    Closed(AccountId),
     /// Something about its holds and reversals.
     OfHolds(AccountId, HoldTamper),
 }
@@ -48,7 +50,7 @@ pub enum Tamper {
 type Kind = fn(AccountId) -> Tamper;
 
 /// Every kind, with what `verify` must answer, among other things.
-pub(super) const ALL: [(Kind, &str); 17] = [
+pub(super) const ALL: [(Kind, &str); 18] = [
     (Tamper::Amount, "balance_broken"),
     (Tamper::RunningBalance, "balance_broken"),
     (Tamper::RemoveEntry, "version_gap"),
@@ -66,6 +68,7 @@ pub(super) const ALL: [(Kind, &str); 17] = [
     (Tamper::RemoveTransfer, "stray_entry"),
     (Tamper::RemoveEntries, "transfer_unbalanced"),
     (Tamper::RemoveAccount, "stray_entry"),
+    (Tamper::Closed, "closed_with_balance"),
 ];
 
 const THIRD: &str =
@@ -92,6 +95,7 @@ impl Tamper {
             | Self::RemoveTransfer(id)
             | Self::RemoveEntries(id)
             | Self::RemoveAccount(id)
+            | Self::Closed(id)
             | Self::OfHolds(id, _) => id,
         }
     }
@@ -153,6 +157,7 @@ impl Tamper {
                 format!("DELETE FROM {entries} WHERE transfer_id = {THIRD}")
             }
             Self::RemoveAccount(_) => format!("DELETE FROM {accounts} WHERE id = $1"),
+            Self::Closed(_) => account("status = 'closed'"),
             Self::OfHolds(_, how) => how.sql(),
         }
     }
@@ -212,6 +217,7 @@ pub fn tamper_memory(ledger: &MemoryLedger, how: Tamper) {
         Tamper::RemoveAccount(_) => {
             state.accounts.remove(&id);
         }
+        Tamper::Closed(_) => account.status = crate::Status::Closed,
         Tamper::OfHolds(..) => {}
     }
 }

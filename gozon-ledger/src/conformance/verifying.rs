@@ -9,6 +9,7 @@ use super::kit::{BANK, account, assert_clean, id, open_users, pay, post, top_up}
 use super::tamper::ALL;
 use super::tamper_holds::ALL_OF_HOLDS;
 use super::{HandClock, Subject, Tamper};
+use crate::{Books, Report, VerifyBudget, VerifyCursor};
 
 /// No honest post is reported, also when it commits in the middle of the audit.
 pub async fn honest_books_are_clean_also_beside_traffic(subject: &dyn Subject, _: &HandClock) {
@@ -98,4 +99,130 @@ async fn must_be_found(subject: &dyn Subject, how: Tamper, kind: &str) {
         new.iter().any(|finding| finding.kind() == kind),
         "{how:?} must be found as {kind}: {new:?}"
     );
+}
+
+/// A whole round in slices, the cursor kept as text in between, as if another
+/// process went on each time.
+async fn in_slices(books: &dyn Books, budget: VerifyBudget) -> (Report, usize) {
+    let mut all = Report::default();
+    let mut slices = 0;
+    let mut cursor = VerifyCursor::default();
+    loop {
+        let slice = books.verify_some(cursor, budget).await.unwrap();
+        slices += 1;
+        assert!(slices < 5_000, "the round does not end");
+        let report = slice.report;
+        let read = report.accounts + report.entries + report.transfers;
+        // An account counts when it is done, perhaps slices after it was read.
+        let most = budget.rows.saturating_add(100);
+        assert!(read <= most, "{read} rows of {}", budget.rows);
+        all.accounts += report.accounts;
+        all.entries += report.entries;
+        all.transfers += report.transfers;
+        all.findings.extend(report.findings);
+        all.truncated |= report.truncated;
+        let Some(next) = slice.next else {
+            return (all, slices);
+        };
+        let done = next.progress();
+        assert_eq!(
+            (done.accounts, done.entries, done.transfers),
+            (all.accounts, all.entries, all.transfers)
+        );
+        let text = serde_json::to_string(&next).unwrap();
+        cursor = serde_json::from_str(&text).unwrap();
+        assert_eq!(cursor, next);
+    }
+}
+
+fn rows(rows: u64) -> VerifyBudget {
+    VerifyBudget {
+        rows,
+        time: std::time::Duration::from_secs(60),
+    }
+}
+
+/// Whatever their size, also one row each, and also when no time is left.
+pub async fn slices_find_what_a_whole_run_finds(subject: &dyn Subject, _: &HandClock) {
+    let books = subject.books();
+    let books = books.as_ref();
+    let users: Vec<u128> = (1..=20).collect();
+    open_users(books, &users, 0).await;
+    for n in &users {
+        for k in 1..=3 {
+            post(books, top_up(n * 10 + k, *n, 100)).await.unwrap();
+        }
+    }
+    let (clean, _) = in_slices(books, rows(10)).await;
+    assert_eq!(clean, books.verify().await.unwrap());
+    for ((tamper, _), n) in ALL.into_iter().zip(&users) {
+        subject.tamper(tamper(account(*n))).await;
+    }
+
+    let whole = books.verify().await.unwrap();
+
+    let sorted = |report: &Report| {
+        let mut told: Vec<_> = report
+            .findings
+            .iter()
+            .map(|one| format!("{one:?}"))
+            .collect();
+        told.sort();
+        told
+    };
+    let no_time = VerifyBudget {
+        rows: 1_000,
+        time: std::time::Duration::ZERO,
+    };
+    for (budget, least) in [
+        (rows(1), 150),
+        (rows(7), 20),
+        (rows(100_000), 1),
+        (no_time, 5),
+    ] {
+        let (sliced, slices) = in_slices(books, budget).await;
+        assert_eq!(sorted(&sliced), sorted(&whole), "{budget:?}");
+        assert_eq!(
+            (sliced.accounts, sliced.entries, sliced.transfers),
+            (whole.accounts, whole.entries, whole.transfers),
+            "{budget:?}"
+        );
+        assert!(slices >= least, "{slices} slices of {budget:?}");
+    }
+}
+
+/// Accounts get entries while they are followed, over many slices; none of that
+/// is reported, and what was there at the beginning is checked in this round.
+pub async fn slices_beside_traffic_report_no_honest_post(subject: &dyn Subject, _: &HandClock) {
+    let books = subject.books();
+    open_users(books.as_ref(), &[1, 2, 3], 1_000).await;
+    for n in 1..=30 {
+        post(books.as_ref(), pay(n, n % 3 + 1, (n + 1) % 3 + 1, 1))
+            .await
+            .unwrap();
+    }
+    let mut traffic = JoinSet::new();
+    for task in 1..=3_u128 {
+        let books = Arc::clone(&books);
+        traffic.spawn(async move {
+            for n in 0..40 {
+                let to = task % 3 + 1;
+                let transfer = pay(task << 32 | n, task, to, 1);
+                books.post(&[transfer]).await.unwrap()[0].as_ref().unwrap();
+            }
+        });
+    }
+
+    let mut rounds = 0;
+    while !traffic.is_empty() || rounds == 0 {
+        let (report, slices) = in_slices(books.as_ref(), rows(5)).await;
+        assert!(report.is_clean(), "{:?}", report.findings);
+        assert!(slices > 10 && report.entries >= 66 && report.transfers >= 33);
+        rounds += 1;
+        while traffic.try_join_next().is_some() {}
+    }
+
+    let (last, _) = in_slices(books.as_ref(), rows(5)).await;
+    assert_eq!(last, books.verify().await.unwrap());
+    assert_eq!((last.accounts, last.transfers), (4, 153));
 }

@@ -1,53 +1,121 @@
-//! What `verify` reads elsewhere in pages, all at once.
+//! What `verify` reads.
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
+
 use super::State;
-use crate::audit::{Audit, Report};
 use crate::rules::Recorded;
-use crate::store::{AssetTotals, AuditEntry, AuditReservation, Stray};
-use crate::{AccountId, Kind, Leg, TransferId};
+use crate::store::{AssetTotals, AuditEntry, AuditReservation, EntryRange};
+use crate::verify::AuditSource;
+use crate::{Account, AccountId, Kind, LedgerError, Leg, TransferId};
 
-pub(super) fn audit(state: &State, max_findings: usize) -> Report {
-    let mut audit = Audit::new(max_findings);
-    for totals in totals(state) {
-        audit.asset(totals);
+/// The books at one moment.
+pub(super) struct Snapshot {
+    pub(super) state: State,
+    /// Leaves out the first entry that is asked for.
+    pub(super) skips: bool,
+}
+
+#[async_trait]
+impl AuditSource for Snapshot {
+    async fn assets(&mut self) -> Result<Vec<AssetTotals>, LedgerError> {
+        Ok(totals(&self.state))
     }
-    audit.open(state.accounts.values().cloned().collect());
-    for (account, version, transfer, recorded_at) in parts(state) {
-        let found = state.transfers.get(&transfer);
-        let strays = !state.accounts.contains_key(&account)
-            || found.is_none_or(|transfer| transfer.recorded_at != recorded_at);
-        if strays {
-            audit.stray(&Stray {
-                account,
-                version,
-                transfer,
+
+    async fn accounts(&mut self, from: AccountId, limit: u32) -> Result<Vec<Account>, LedgerError> {
+        let found = self
+            .state
+            .accounts
+            .range(from..)
+            .map(|(_, one)| one.clone());
+        Ok(page(found, limit))
+    }
+
+    async fn entries(
+        &mut self,
+        range: EntryRange,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, LedgerError> {
+        let state = &self.state;
+        let rows = state
+            .entries
+            .range(keys(range))
+            .map(|(_, entry)| AuditEntry {
+                account: entry.account,
+                version: entry.version,
+                amount: entry.amount,
+                balance: entry.balance,
+                recorded_at: entry.recorded_at,
+                transfer: entry.transfer,
+                transfer_at: recorded_at(state, entry.transfer),
+                account_version: state.accounts.get(&entry.account).map(|one| one.version),
             });
-        }
+        let skipped = usize::from(std::mem::take(&mut self.skips));
+        Ok(page(rows.skip(skipped), limit))
     }
-    follow(state, &mut audit);
-    audit.close();
 
-    let transfers: Vec<Recorded> = state
-        .transfers
-        .values()
-        .map(|one| as_read(state, one))
-        .collect();
-    for recorded in &transfers {
-        audit.transfer(recorded);
-        let named = recorded.transfer.kind.named();
-        let of_group = |one: &&Recorded| {
-            named.is_some()
-                && (Some(one.transfer.id) == named || one.transfer.kind.named() == named)
-        };
-        let group: Vec<Recorded> = transfers.iter().filter(of_group).cloned().collect();
-        audit.follow_up(recorded, &group);
+    async fn reservations(
+        &mut self,
+        range: EntryRange,
+        limit: u32,
+    ) -> Result<Vec<AuditReservation>, LedgerError> {
+        let state = &self.state;
+        let rows = state.reservations.range(keys(range)).map(|(_, row)| {
+            let account = state.accounts.get(&row.change.account);
+            AuditReservation {
+                number: row.number,
+                change: row.change,
+                pending_debits: row.pending_debits,
+                pending_credits: row.pending_credits,
+                recorded_at: row.recorded_at,
+                transfer: row.transfer,
+                transfer_at: recorded_at(state, row.transfer),
+                account_reservations: account.map(|one| one.reservations),
+            }
+        });
+        Ok(page(rows, limit))
     }
-    for hold in wrongly_open(state) {
-        audit.open_hold(hold);
+
+    async fn transfers(
+        &mut self,
+        from: TransferId,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, LedgerError> {
+        let found = self.state.transfers.range(from..);
+        Ok(page(found.map(|(_, one)| as_read(&self.state, one)), limit))
     }
-    audit.finish()
+
+    async fn groups(&mut self, named: &[TransferId]) -> Result<Vec<Recorded>, LedgerError> {
+        let is_named = |id: TransferId| named.contains(&id);
+        let all = self.state.transfers.values().filter(|one| {
+            is_named(one.transfer.id) || one.transfer.kind.named().is_some_and(is_named)
+        });
+        Ok(all.map(|one| as_read(&self.state, one)).collect())
+    }
+
+    async fn open_holds(
+        &mut self,
+        from: TransferId,
+        last: TransferId,
+    ) -> Result<Vec<TransferId>, LedgerError> {
+        let mut wrong = wrongly_open(&self.state);
+        wrong.retain(|hold| (from..=last).contains(hold));
+        Ok(wrong)
+    }
+}
+
+fn page<R>(rows: impl Iterator<Item = R>, limit: u32) -> Vec<R> {
+    rows.take(usize::try_from(limit).unwrap_or(usize::MAX))
+        .collect()
+}
+
+fn keys(range: EntryRange) -> std::ops::RangeInclusive<(AccountId, i64)> {
+    (range.from, range.from_version)..=(range.last, i64::MAX)
+}
+
+fn recorded_at(state: &State, transfer: TransferId) -> Option<time::OffsetDateTime> {
+    state.transfers.get(&transfer).map(|one| one.recorded_at)
 }
 
 fn totals(state: &State) -> Vec<AssetTotals> {
@@ -64,53 +132,6 @@ fn totals(state: &State) -> Vec<AssetTotals> {
         sums.credits += i128::from(account.credits);
     }
     totals.into_values().collect()
-}
-
-/// Whose, the number, by which transfer, and when: all entries and reservations.
-fn parts(
-    state: &State,
-) -> impl Iterator<Item = (AccountId, i64, TransferId, time::OffsetDateTime)> + '_ {
-    let entries = state.entries.values();
-    let entries = entries.map(|one| (one.account, one.version, one.transfer, one.recorded_at));
-    let reservations = state.reservations.values();
-    let reservations = reservations.map(|one| {
-        (
-            one.change.account,
-            one.number,
-            one.transfer,
-            one.recorded_at,
-        )
-    });
-    entries.chain(reservations)
-}
-
-fn follow(state: &State, audit: &mut Audit) {
-    for entry in state.entries.values() {
-        let Some(account) = state.accounts.get(&entry.account) else {
-            continue;
-        };
-        audit.entry(&AuditEntry {
-            account: entry.account,
-            version: entry.version,
-            amount: entry.amount,
-            balance: entry.balance,
-            recorded_at: entry.recorded_at,
-            account_version: account.version,
-        });
-    }
-    for row in state.reservations.values() {
-        let Some(account) = state.accounts.get(&row.change.account) else {
-            continue;
-        };
-        audit.reservation(&AuditReservation {
-            number: row.number,
-            change: row.change,
-            pending_debits: row.pending_debits,
-            pending_credits: row.pending_credits,
-            recorded_at: row.recorded_at,
-            account_reservations: account.reservations,
-        });
-    }
 }
 
 /// What stands in the books is what the entries and reservations say.

@@ -43,6 +43,10 @@ pub enum Fault {
     ReopensAccounts,
     /// Finds nothing wrong, whatever is.
     BlindVerify,
+    /// Leaves out the first entry of every slice.
+    SkipsAnEntryPerSlice,
+    /// Forgets between slices which accounts it followed, and how far.
+    ForgetsBetweenSlices,
     /// Loads accounts without what is held of them.
     ForgetsPending,
     /// Loads holds without their end.

@@ -2,7 +2,7 @@ use sqlx::{PgConnection, Row};
 
 use super::rows;
 use crate::rules::Recorded;
-use crate::store::{AssetTotals, AuditEntry, AuditReservation, EntryRange, Stray};
+use crate::store::{AssetTotals, AuditEntry, AuditReservation, EntryRange};
 use crate::stored::stored_asset;
 use crate::{Account, AccountId, LedgerError, TransferId};
 
@@ -12,7 +12,6 @@ const TRANSFERS: &str = include_str!("sql/audit_transfers.sql");
 const ASSETS: &str = include_str!("sql/audit_assets.sql");
 const RESERVATIONS: &str = include_str!("sql/audit_reservations.sql");
 const OPEN_HOLDS: &str = include_str!("sql/audit_open_holds.sql");
-const STRAYS: &str = include_str!("sql/audit_strays.sql");
 
 pub(super) async fn accounts(
     connection: &mut PgConnection,
@@ -72,17 +71,6 @@ pub(super) async fn assets(connection: &mut PgConnection) -> Result<Vec<AssetTot
     totals.collect()
 }
 
-pub(super) async fn strays(
-    connection: &mut PgConnection,
-    limit: u32,
-) -> Result<Vec<Stray>, LedgerError> {
-    let found = sqlx::query(STRAYS)
-        .bind(i64::from(limit))
-        .fetch_all(connection)
-        .await?;
-    found.iter().map(rows::stray).collect()
-}
-
 pub(super) async fn reservations(
     connection: &mut PgConnection,
     range: EntryRange,
@@ -100,10 +88,12 @@ pub(super) async fn reservations(
 
 pub(super) async fn open_holds(
     connection: &mut PgConnection,
-    limit: u32,
+    from: TransferId,
+    last: TransferId,
 ) -> Result<Vec<TransferId>, LedgerError> {
     let found = sqlx::query(OPEN_HOLDS)
-        .bind(i64::from(limit))
+        .bind(from.0)
+        .bind(last.0)
         .fetch_all(connection)
         .await?;
     found.iter().map(rows::hold).collect()

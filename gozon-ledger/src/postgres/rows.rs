@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::account::{Counters, balance as balance_of};
 use crate::past::PastRow;
 use crate::rules::{Recorded, Reserved};
-use crate::store::{AccountIdentity, AuditEntry, AuditReservation, Stray};
+use crate::store::{AccountIdentity, AuditEntry, AuditReservation};
 use crate::stored::{
     Part, TransferLine, collect, stored_asset, stored_hash, stored_kind, stored_side, stored_status,
 };
@@ -168,6 +168,8 @@ pub(super) fn audit_entry(row: &PgRow) -> Result<AuditEntry, LedgerError> {
         amount: row.try_get("amount")?,
         balance: row.try_get("balance")?,
         recorded_at: time(row, "recorded_at")?,
+        transfer: transfer_id(row, "transfer_id")?,
+        transfer_at: optional_time(row, "transfer_at")?,
         account_version: row.try_get("account_version")?,
     })
 }
@@ -183,20 +185,14 @@ pub(super) fn audit_reservation(row: &PgRow) -> Result<AuditReservation, LedgerE
         pending_debits: row.try_get("pending_debits")?,
         pending_credits: row.try_get("pending_credits")?,
         recorded_at: time(row, "recorded_at")?,
+        transfer: transfer_id(row, "transfer_id")?,
+        transfer_at: optional_time(row, "transfer_at")?,
         account_reservations: row.try_get("account_reservations")?,
     })
 }
 
 pub(super) fn hold(row: &PgRow) -> Result<TransferId, LedgerError> {
     transfer_id(row, "transfer_id")
-}
-
-pub(super) fn stray(row: &PgRow) -> Result<Stray, LedgerError> {
-    Ok(Stray {
-        account: account_id(row, "account_id")?,
-        version: row.try_get("version")?,
-        transfer: transfer_id(row, "transfer_id")?,
-    })
 }
 
 pub(super) fn count(row: &PgRow, column: &str) -> Result<u64, LedgerError> {
@@ -212,9 +208,13 @@ fn transfer_id(row: &PgRow, column: &str) -> Result<TransferId, LedgerError> {
     Ok(TransferId(row.try_get(column)?))
 }
 
-fn expiry(row: &PgRow) -> Result<Option<OffsetDateTime>, LedgerError> {
-    let time: Option<OffsetDateTime> = row.try_get("expires_at")?;
+fn optional_time(row: &PgRow, column: &str) -> Result<Option<OffsetDateTime>, LedgerError> {
+    let time: Option<OffsetDateTime> = row.try_get(column)?;
     Ok(time.map(|time| time.to_offset(UtcOffset::UTC)))
+}
+
+fn expiry(row: &PgRow) -> Result<Option<OffsetDateTime>, LedgerError> {
+    optional_time(row, "expires_at")
 }
 
 fn time(row: &PgRow, column: &str) -> Result<OffsetDateTime, LedgerError> {

@@ -2,7 +2,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::rows;
 use crate::rules::Recorded;
-use crate::store::{AssetTotals, AuditEntry, AuditReservation, EntryRange, Stray};
+use crate::store::{AssetTotals, AuditEntry, AuditReservation, EntryRange};
 use crate::stored::stored_asset;
 use crate::{Account, AccountId, LedgerError, TransferId};
 
@@ -12,7 +12,6 @@ const TRANSFERS: &str = include_str!("sql/audit_transfers.sql");
 const ASSETS: &str = include_str!("sql/audit_assets.sql");
 const RESERVATIONS: &str = include_str!("sql/audit_reservations.sql");
 const OPEN_HOLDS: &str = include_str!("sql/audit_open_holds.sql");
-const STRAYS: &str = include_str!("sql/audit_strays.sql");
 
 pub(super) async fn accounts(
     connection: &mut SqliteConnection,
@@ -73,17 +72,6 @@ pub(super) async fn assets(
     totals.collect()
 }
 
-pub(super) async fn strays(
-    connection: &mut SqliteConnection,
-    limit: u32,
-) -> Result<Vec<Stray>, LedgerError> {
-    let found = sqlx::query(STRAYS)
-        .bind(i64::from(limit))
-        .fetch_all(connection)
-        .await?;
-    found.iter().map(rows::stray).collect()
-}
-
 pub(super) async fn reservations(
     connection: &mut SqliteConnection,
     range: EntryRange,
@@ -101,10 +89,12 @@ pub(super) async fn reservations(
 
 pub(super) async fn open_holds(
     connection: &mut SqliteConnection,
-    limit: u32,
+    from: TransferId,
+    last: TransferId,
 ) -> Result<Vec<TransferId>, LedgerError> {
     let found = sqlx::query(OPEN_HOLDS)
-        .bind(i64::from(limit))
+        .bind(from.0)
+        .bind(last.0)
         .fetch_all(connection)
         .await?;
     found.iter().map(rows::hold).collect()

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::rules::{Changes, Recorded};
 use crate::store::{
     AccountIdentity, AssetTotals, AuditEntry, AuditReservation, EntryRange, LedgerDatabase,
-    LedgerStore, Stray,
+    LedgerStore,
 };
 use crate::stored::{check_changed, check_resolved, check_updated};
 use crate::{
@@ -324,20 +324,13 @@ impl LedgerStore<SqliteConnection> for SqliteStore {
         audit::assets(tx).await
     }
 
-    async fn audit_strays(
-        &self,
-        tx: &mut SqliteConnection,
-        limit: u32,
-    ) -> Result<Vec<Stray>, LedgerError> {
-        audit::strays(tx, limit).await
-    }
-
     async fn audit_open_holds(
         &self,
         tx: &mut SqliteConnection,
-        limit: u32,
+        from: TransferId,
+        last: TransferId,
     ) -> Result<Vec<TransferId>, LedgerError> {
-        audit::open_holds(tx, limit).await
+        audit::open_holds(tx, from, last).await
     }
 }
 

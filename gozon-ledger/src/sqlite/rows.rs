@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::account::{Counters, balance as balance_of};
 use crate::past::PastRow;
 use crate::rules::{Recorded, Reserved};
-use crate::store::{AccountIdentity, AuditEntry, AuditReservation, Stray};
+use crate::store::{AccountIdentity, AuditEntry, AuditReservation};
 use crate::stored::{
     Part, TransferLine, collect, stored_asset, stored_hash, stored_kind, stored_side, stored_status,
 };
@@ -168,6 +168,8 @@ pub(super) fn audit_entry(row: &SqliteRow) -> Result<AuditEntry, LedgerError> {
         amount: row.try_get("amount")?,
         balance: row.try_get("balance")?,
         recorded_at: time(row, "recorded_at")?,
+        transfer: transfer_id(row, "transfer_id")?,
+        transfer_at: optional_time(row, "transfer_at")?,
         account_version: row.try_get("account_version")?,
     })
 }
@@ -183,20 +185,14 @@ pub(super) fn audit_reservation(row: &SqliteRow) -> Result<AuditReservation, Led
         pending_debits: row.try_get("pending_debits")?,
         pending_credits: row.try_get("pending_credits")?,
         recorded_at: time(row, "recorded_at")?,
+        transfer: transfer_id(row, "transfer_id")?,
+        transfer_at: optional_time(row, "transfer_at")?,
         account_reservations: row.try_get("account_reservations")?,
     })
 }
 
 pub(super) fn hold(row: &SqliteRow) -> Result<TransferId, LedgerError> {
     transfer_id(row, "transfer_id")
-}
-
-pub(super) fn stray(row: &SqliteRow) -> Result<Stray, LedgerError> {
-    Ok(Stray {
-        account: account_id(row, "account_id")?,
-        version: row.try_get("version")?,
-        transfer: transfer_id(row, "transfer_id")?,
-    })
 }
 
 fn account_id(row: &SqliteRow, column: &str) -> Result<AccountId, LedgerError> {
@@ -212,10 +208,12 @@ fn time(row: &SqliteRow, column: &str) -> Result<OffsetDateTime, LedgerError> {
 }
 
 fn expiry(row: &SqliteRow) -> Result<Option<OffsetDateTime>, LedgerError> {
-    let micros: Option<i64> = row.try_get("expires_at")?;
-    micros
-        .map(|micros| of_micros("expires_at", micros))
-        .transpose()
+    optional_time(row, "expires_at")
+}
+
+fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<OffsetDateTime>, LedgerError> {
+    let micros: Option<i64> = row.try_get(column)?;
+    micros.map(|micros| of_micros(column, micros)).transpose()
 }
 
 fn of_micros(column: &str, micros: i64) -> Result<OffsetDateTime, LedgerError> {
