@@ -5,6 +5,7 @@ use gozon_core::MessageId;
 use uuid::Uuid;
 
 /// The reason of what is kept because of what stands in front of it.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) const WAITS: &str = "waits behind an earlier message of its key";
 
 /// The line of one ordering key at one consumer. In front of it is a message

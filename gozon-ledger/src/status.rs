@@ -77,6 +77,7 @@ impl Status {
     /// How the row says it: the status that every version knows, and whether
     /// both sides are frozen. A version that does not know the second leaves
     /// alone whatever is not `open`.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) const fn stored(self) -> (&'static str, bool) {
         match self {
             Self::Frozen => ("debit_frozen", true),

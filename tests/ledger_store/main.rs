@@ -4,6 +4,7 @@
 // A test fails by panicking, also in its helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod early;
 mod poster;
 mod races;
 
