@@ -1,23 +1,34 @@
 //! The subcommand `dead-letters`: what an operator sees of the messages that the
-//! broker refused, and decides about them, beside the running service.
+//! broker refused or that no handler could take, and decides about them, beside
+//! the running service.
 
 mod command;
+mod inbox;
+mod outbox;
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use anyhow::Context;
-use gozon_outbox::desk::{Decision, DeskError};
-use gozon_outbox::{DeadLetter, Outbox, OutboxConfig, OutboxDatabase};
+use gozon_inbox::{Inbox, InboxConfig, InboxDatabase};
+use gozon_outbox::{Outbox, OutboxConfig, OutboxDatabase};
 use gozon_sqlx::Db;
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-pub use command::DeadLetters;
 pub(crate) use command::{NAME, command, read};
+pub use inbox::AskInbox;
+pub use outbox::AskOutbox;
 
 use crate::database::{connect_postgres, open_sqlite};
 use crate::settings::{DatabaseSettings, DatabaseUrl};
+
+/// What an operator asks about dead letters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeadLetters {
+    /// About those of the outbox, which the broker refused.
+    Outbox(AskOutbox),
+    /// About those of the inbox, which no handler could take.
+    Inbox(AskInbox),
+}
 
 /// Does what was asked, and returns what is to be printed: one JSON object a line.
 ///
@@ -40,33 +51,23 @@ pub(crate) fn run(settings: &DatabaseSettings, asked: &DeadLetters) -> anyhow::R
     })
 }
 
-async fn answer<D: OutboxDatabase>(db: Db<D>, asked: &DeadLetters) -> anyhow::Result<String> {
-    // No migration: the service brings its tables up to date, not its operator.
-    let outbox = Outbox::new(db.clone(), OutboxConfig::default())?;
-    let answer = ask(&outbox, asked).await;
-    db.close().await;
-    Ok(answer?)
-}
-
-async fn ask<D: OutboxDatabase>(
-    outbox: &Outbox<D>,
+async fn answer<D: OutboxDatabase + InboxDatabase>(
+    db: Db<D>,
     asked: &DeadLetters,
-) -> Result<String, DeskError> {
-    Ok(match asked {
-        DeadLetters::List(page) => lines(outbox.dead_letters(page).await?.iter().map(dead_letter)),
-        DeadLetters::Replay(seqs, signature) => {
-            let replayed = outbox.replay(seqs, signature).await?;
-            lines([decided("replayed", &replayed, seqs)])
+) -> anyhow::Result<String> {
+    // No migration: the service brings its tables up to date, not its operator.
+    let answer = match asked {
+        DeadLetters::Outbox(asked) => {
+            let outbox = Outbox::new(db.clone(), OutboxConfig::default())?;
+            outbox::answer(&outbox, asked).await.map_err(Into::into)
         }
-        DeadLetters::Discard(seqs, signature) => {
-            let discarded = outbox.discard(seqs, signature).await?;
-            lines([decided("discarded", &discarded, seqs)])
+        DeadLetters::Inbox(asked) => {
+            let inbox = Inbox::new(db.clone(), InboxConfig::default())?;
+            inbox::answer(&inbox, asked).await
         }
-        DeadLetters::Decisions { before, limit } => {
-            let decisions = outbox.decisions(None, *before, *limit).await?;
-            lines(decisions.iter().map(decision))
-        }
-    })
+    };
+    db.close().await;
+    answer
 }
 
 fn lines(objects: impl IntoIterator<Item = serde_json::Value>) -> String {
@@ -76,123 +77,4 @@ fn lines(objects: impl IntoIterator<Item = serde_json::Value>) -> String {
         let _ = writeln!(text, "{object}");
     }
     text
-}
-
-fn dead_letter(dead: &DeadLetter) -> serde_json::Value {
-    json!({
-        "number": dead.seq,
-        "id": dead.id,
-        "type": dead.kind,
-        "key": dead.key,
-        "reason": dead.reason,
-        "attempts": dead.attempts,
-        "bytes": dead.bytes,
-        "age_seconds": dead.age.as_secs(),
-        "dead_seconds": dead.dead_for.as_ref().map(Duration::as_secs),
-    })
-}
-
-/// `left_alone` were not dead: already decided about, or never there.
-fn decided(what: &str, done: &[i64], asked: &[i64]) -> serde_json::Value {
-    let left: Vec<_> = asked.iter().filter(|seq| !done.contains(seq)).collect();
-    json!({ what: done, "left_alone": left })
-}
-
-fn decision(made: &Decision) -> serde_json::Value {
-    json!({
-        "decision": made.number,
-        "at": made.at.to_string(),
-        "ruling": made.ruling.as_str(),
-        "by": made.signature.by,
-        "reason": made.signature.reason,
-        "number": made.seq,
-        "id": made.id,
-        "type": made.kind,
-        "key": made.key,
-        "refused": made.refused,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use gozon_core::{Append, Clock, Envelope, MessageId, NewMessage, SystemClock};
-    use gozon_outbox::{DeadLetterPage, Signature};
-    use gozon_sqlx::Sqlite;
-
-    use super::*;
-
-    async fn with_dead_letters(settings: &DatabaseSettings) -> Db<Sqlite> {
-        let DatabaseUrl::Sqlite(path) = &settings.url else {
-            panic!("SQLite was set");
-        };
-        let db = open_sqlite(path, settings).await.unwrap();
-        let outbox = Outbox::new(db.clone(), OutboxConfig::default()).unwrap();
-        outbox.migrate().await.unwrap();
-        let message = |key: &str| NewMessage {
-            envelope: Envelope {
-                id: MessageId::generate(),
-                source: "/probe".into(),
-                kind: "order_created".into(),
-                subject: None,
-                time: SystemClock.now(),
-                content_type: "text/plain".into(),
-                schema: None,
-                key: Some(key.into()),
-                correlation_id: None,
-                causation_id: None,
-                traceparent: None,
-                tracestate: None,
-                data: "too large".into(),
-            },
-            delay: None,
-        };
-        let mut tx = db.begin().await.unwrap();
-        let messages = [message("a"), message("b")];
-        outbox.append(&mut tx, &messages).await.unwrap();
-        tx.commit().await.unwrap();
-        sqlx::query("UPDATE gozon_outbox SET state = 'dead', last_error = 'the broker said no'")
-            .execute(db.writer())
-            .await
-            .unwrap();
-        db
-    }
-
-    #[tokio::test]
-    async fn an_operator_lists_replays_discards_and_is_remembered() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("probe.db");
-        let settings = DatabaseSettings::new(DatabaseUrl::Sqlite(path));
-        let db = with_dead_letters(&settings).await;
-        let signature = Signature {
-            by: "maria".into(),
-            reason: "larger queue".into(),
-        };
-        let say = async |asked: DeadLetters| {
-            let DatabaseUrl::Sqlite(path) = &settings.url else {
-                panic!("SQLite was set");
-            };
-            let text = answer(open_sqlite(path, &settings).await.unwrap(), &asked).await;
-            let text = text.unwrap();
-            let objects = text.lines().map(|line| serde_json::from_str(line).unwrap());
-            objects.collect::<Vec<serde_json::Value>>()
-        };
-
-        let listed = say(DeadLetters::List(DeadLetterPage::default())).await;
-        let replayed = say(DeadLetters::Replay(vec![1, 7], signature.clone())).await;
-        let discarded = say(DeadLetters::Discard(vec![1, 2], signature)).await;
-        let decisions = say(DeadLetters::Decisions {
-            before: None,
-            limit: 10,
-        })
-        .await;
-
-        assert_eq!(listed.len(), 2);
-        assert_eq!(listed[0]["reason"], "the broker said no");
-        assert_eq!(replayed, [json!({"replayed": [1], "left_alone": [7]})]);
-        assert_eq!(discarded, [json!({"discarded": [2], "left_alone": [1]})]);
-        let rulings: Vec<_> = decisions.iter().map(|made| &made["ruling"]).collect();
-        assert_eq!(rulings, ["discarded", "replayed"]);
-        assert!(decisions.iter().all(|made| made["by"] == "maria"));
-        db.close().await;
-    }
 }

@@ -366,13 +366,14 @@ mod tests {
     #[test]
     fn whoever_has_a_database_has_dead_letters() {
         assert!(matches!(
-            read(&["dead-letters", "list"], &[]),
+            read(&["dead-letters", "outbox", "list"], &[]),
             Ok(Invocation::DeadLetters(
                 _,
-                crate::dead_letters::DeadLetters::List(_)
+                crate::dead_letters::DeadLetters::Outbox(_)
             ))
         ));
-        let bare = parse_from::<HttpSettings>(&SERVICE, ["dead-letters", "list"], [("", ""); 0]);
+        let bare =
+            parse_from::<HttpSettings>(&SERVICE, ["dead-letters", "outbox", "list"], [("", ""); 0]);
         assert!(matches!(bare, Err(Stop::Wrong(_))));
     }
 
