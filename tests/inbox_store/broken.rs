@@ -12,6 +12,8 @@ use gozon_inbox::store::{Claim, Marks, RequestStore, State};
 use gozon_inbox::{RequestKey, StoredAnswer};
 use gozon_sqlx::{DbError, Postgres};
 use sqlx::PgConnection;
+use tokio::sync::Barrier;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{database, lock_timeout, retention};
@@ -80,7 +82,11 @@ async fn tried(subject: Subject<Postgres>, rule: &str) -> Result<(), String> {
 
 fn broken(mut subject: Subject<Postgres>, fault: Fault) -> Subject<Postgres> {
     let adapters = &mut subject.adapters;
-    adapters.marks = Arc::new(BrokenMarks(fault, Arc::clone(&adapters.marks)));
+    adapters.marks = Arc::new(BrokenMarks(
+        fault,
+        Arc::clone(&adapters.marks),
+        Barrier::new(2),
+    ));
     adapters.requests = Arc::new(BrokenRequests(fault, Arc::clone(&adapters.requests)));
     adapters.store = Arc::new(store::Broken {
         fault,
@@ -90,7 +96,9 @@ fn broken(mut subject: Subject<Postgres>, fault: Fault) -> Subject<Postgres> {
     subject
 }
 
-struct BrokenMarks(Fault, Arc<dyn Marks<PgConnection>>);
+/// Where two batches meet in the middle of their marks, which they do by
+/// themselves now and then, is the barrier.
+struct BrokenMarks(Fault, Arc<dyn Marks<PgConnection>>, Barrier);
 
 const IN_ORDER_OF_ARRIVAL: &str = "INSERT INTO gozon_inbox (consumer, message_id, state) \
     SELECT $1, id, 'done' FROM unnest($2::uuid[]) WITH ORDINALITY AS a (id, n) ORDER BY n \
@@ -107,12 +115,21 @@ impl Marks<PgConnection> for BrokenMarks {
         match self.0 {
             Fault::UnsortedMarks => {
                 let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-                let new: Vec<Uuid> = sqlx::query_scalar(IN_ORDER_OF_ARRIVAL)
-                    .bind(consumer)
-                    .bind(ids)
-                    .fetch_all(tx)
-                    .await?;
-                Ok(new.into_iter().map(MessageId).collect())
+                let (first, rest) = ids.split_at(1);
+                let mut new = HashSet::new();
+                for part in [first, rest] {
+                    let marked: Vec<Uuid> = sqlx::query_scalar(IN_ORDER_OF_ARRIVAL)
+                        .bind(consumer)
+                        .bind(part)
+                        .fetch_all(&mut *tx)
+                        .await?;
+                    new.extend(marked.into_iter().map(MessageId));
+                    if part.len() == 1 {
+                        // Bounded: whoever comes alone goes on alone.
+                        let _ = timeout(Duration::from_secs(1), self.2.wait()).await;
+                    }
+                }
+                Ok(new)
             }
             Fault::ChecksThenActs => {
                 let known = self.1.states(tx, consumer, ids).await?;

@@ -34,6 +34,10 @@ fn defaults() -> BTreeMap<(&'static str, &'static str), String> {
             shown(&gozon_ledger::PosterConfig::default()),
         ),
         (
+            ("gozon-ledger", "AuditorConfig"),
+            shown(&gozon_ledger::AuditorConfig::default()),
+        ),
+        (
             ("gozon-ledger", "Limits"),
             shown(&gozon_ledger::Limits::default()),
         ),
@@ -50,7 +54,11 @@ fn defaults() -> BTreeMap<(&'static str, &'static str), String> {
 }
 
 /// What has no default to name: it must be given, or is a struct of its own.
-const WITHOUT: [(&str, &str); 2] = [("AmqpConfig", "url"), ("LedgerConfig", "limits")];
+const WITHOUT: [(&str, &str); 3] = [
+    ("AmqpConfig", "url"),
+    ("AuditorConfig", "slice"),
+    ("LedgerConfig", "limits"),
+];
 
 /// The public fields of every struct of settings, each with its documentation.
 fn documented() -> BTreeMap<(&'static str, String), Vec<(String, String)>> {

@@ -57,17 +57,17 @@ pub fn parse_from<S: clap::Args>(
         })?;
 
     let read = read_settings::<S>(command, &settings, &env).map_err(Stop::Wrong)?;
-    if let Some(asked) = asked.subcommand_matches(dead_letters::NAME) {
-        // clap lets nothing else through.
-        return dead_letters::read(asked)
+    match asked.subcommand() {
+        None => Ok(Invocation::Serve(read)),
+        Some((dead_letters::NAME, asked)) => dead_letters::read(asked)
             .map(|asked| Invocation::DeadLetters(read, asked))
-            .ok_or_else(|| Stop::Wrong(SettingsError::new("command line", "asks for nothing")));
+            // clap lets nothing else through.
+            .ok_or_else(|| Stop::Wrong(SettingsError::new("command line", "asks for nothing"))),
+        Some((_, probe)) if probe.get_flag("live") => {
+            Ok(Invocation::Healthcheck(read, Probe::Live))
+        }
+        Some(_) => Ok(Invocation::Healthcheck(read, Probe::Ready)),
     }
-    Ok(match asked.subcommand_matches("healthcheck") {
-        None => Invocation::Serve(read),
-        Some(matches) if matches.get_flag("live") => Invocation::Healthcheck(read, Probe::Live),
-        Some(_) => Invocation::Healthcheck(read, Probe::Ready),
-    })
 }
 
 /// What the user sees: no settings as arguments, but a table of variables.
