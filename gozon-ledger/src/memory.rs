@@ -3,6 +3,7 @@
 
 mod auditing;
 mod fault;
+mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -44,6 +45,8 @@ pub(crate) struct State {
     pub(crate) entries: BTreeMap<(AccountId, i64), EntryRow>,
     pub(crate) reservations: BTreeMap<(AccountId, i64), ReservationRow>,
     pub(crate) open_holds: BTreeMap<TransferId, Option<OffsetDateTime>>,
+    /// What a broken ledger keeps of the transfers that it refused.
+    refused: BTreeSet<TransferId>,
 }
 
 /// What the rules do not need to know of an account.
@@ -134,6 +137,7 @@ impl MemoryLedger {
             Some(Fault::ForgetsCeilings) => account.ceiling = None,
             Some(Fault::ForgetsStatus) => account.status = Status::Open,
             Some(Fault::TrustsTheClock) => account.changed_at = OffsetDateTime::UNIX_EPOCH,
+            Some(Fault::NetsCounters) => Self::net(&mut account),
             Some(Fault::ForgetsPending) => {
                 account.pending_debits = 0;
                 account.pending_credits = 0;
@@ -144,6 +148,7 @@ impl MemoryLedger {
     }
 
     fn as_loaded(&self, state: &State, mut recorded: Recorded) -> Option<Recorded> {
+        self.mistake(&mut recorded);
         let kind = &mut recorded.transfer.kind;
         match self.fault {
             Some(Fault::ReplaysTodaysBalances) => {
@@ -178,6 +183,7 @@ impl MemoryLedger {
     fn as_asked(&self, transfers: &[Transfer]) -> Vec<Transfer> {
         let mut transfers = transfers.to_vec();
         for transfer in &mut transfers {
+            self.misread(transfer);
             match (self.fault, transfer.kind) {
                 (Some(Fault::HoldsMoveMoney), Kind::Pending { .. }) => {
                     transfer.kind = Kind::Single;
@@ -199,7 +205,7 @@ impl MemoryLedger {
         {
             book = book.without_ceilings();
         }
-        book.decide(&transfers, &self.config.limits, now)
+        book.decide(&transfers, &self.limits(), now)
     }
 
     fn write(&self, state: &mut State, mut changes: Changes) {
@@ -246,12 +252,16 @@ impl MemoryLedger {
 #[async_trait]
 impl Books for MemoryLedger {
     async fn open_account(&self, account: &NewAccount) -> Result<Opening, LedgerError> {
-        check_new(account, &self.config.limits)?;
+        if !self.has(Fault::OpensAnything) {
+            check_new(account, &self.config.limits)?;
+        }
         let mut state = self.state();
         if let Some(found) = state.accounts.get(&account.id)
             && !self.has(Fault::ReopensAccounts)
         {
-            let differs = if found.asset != account.asset {
+            let differs = if self.has(Fault::TakesAccountsForOthers) {
+                return Ok(Opening::AlreadyOpen);
+            } else if found.asset != account.asset {
                 "asset"
             } else if found.normal != account.normal {
                 "normal side"
@@ -292,7 +302,7 @@ impl Books for MemoryLedger {
     }
 
     async fn post(&self, transfers: &[Transfer]) -> Result<Outcomes, LedgerError> {
-        if transfers.len() > self.config.max_batch {
+        if transfers.len() > self.config.max_batch && !self.has(Fault::TakesAnyBatch) {
             return Err(LedgerError::BatchTooLarge {
                 transfers: transfers.len(),
                 limit: self.config.max_batch,
@@ -306,6 +316,9 @@ impl Books for MemoryLedger {
             return Ok(outcomes);
         }
         let mut state = self.state();
+        if self.goes_one_by_one() {
+            return Ok(self.post_one_by_one(&mut state, transfers, now));
+        }
         let Decision { outcomes, changes } = self.decide(&state, transfers, now);
         if self.has(Fault::SpreadsRefusals)
             && let Some(refused) = outcomes.iter().find_map(|outcome| outcome.clone().err())
@@ -376,7 +389,7 @@ impl Books for MemoryLedger {
         if self.has(Fault::RecordsRepeats) {
             asked.status = Status::Open;
         }
-        let limits = &self.config.limits;
+        let limits = &self.limits();
         let at = self.clock.now();
         let Some(row) = decide(&asked, &now.metadata, change, reason, limits, at)? else {
             return Ok(Changed {
@@ -446,7 +459,7 @@ impl Books for MemoryLedger {
         entries.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let lines = entries.into_iter().filter_map(|entry| {
             let transfer = &state.transfers.get(&entry.transfer)?.transfer;
-            Some(Entry {
+            let mut line = Entry {
                 account,
                 version: entry.version,
                 transfer: transfer.id,
@@ -456,7 +469,10 @@ impl Books for MemoryLedger {
                 amount: entry.amount,
                 balance: entry.balance,
                 recorded_at: entry.recorded_at,
-            })
+            };
+            let normal = state.accounts.get(&account).map(|one| one.normal);
+            self.turn(normal, &mut line);
+            Some(line)
         });
         Ok(lines.collect())
     }
@@ -516,7 +532,7 @@ impl Books for MemoryLedger {
     async fn verify(&self) -> Result<Report, LedgerError> {
         let mut whole = Snapshot {
             state: self.state().clone(),
-            skips: false,
+            skips: self.has(Fault::AlarmsFalsely),
         };
         if self.has(Fault::BlindVerify) {
             return Ok(Report::default());

@@ -53,6 +53,10 @@ macro_rules! noticed {
     }};
 }
 
+// Below the macro, which it uses.
+#[path = "memory/ordinary.rs"]
+mod ordinary;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_fault_is_caught_by_the_rule_that_is_there_for_it() {
     noticed!(

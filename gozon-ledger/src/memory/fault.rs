@@ -73,4 +73,32 @@ pub enum Fault {
     NeverExpires,
     /// Answers the replay of a hold as if nothing had been held then.
     ReplaysWithoutPending,
+    /// Decides each transfer of a batch on what there was before the batch.
+    DecidesApart,
+    /// Takes the id of a refused transfer for used.
+    BurnsRefusedIds,
+    /// Checks a transfer before it looks whether it is a repeat.
+    ChecksFirst,
+    /// Does not look how long metadata is.
+    TakesAnyText,
+    /// Loads what was debited and credited as their difference.
+    NetsCounters,
+    /// Loads every transfer as one that moved its legs at once.
+    TakesAllForPayments,
+    /// Loads a transfer that moved its legs at once as a hold.
+    TakesAllForHolds,
+    /// Takes an amount below zero for one above.
+    DropsSigns,
+    /// Takes the first two legs for all of them.
+    TakesTwoLegs,
+    /// Shows what an account was credited as negative, on whichever side it stands.
+    ShowsDebits,
+    /// Does not look whether an account could be opened.
+    OpensAnything,
+    /// Takes an account that is there for the one that is asked for.
+    TakesAccountsForOthers,
+    /// Does not look how large a batch is.
+    TakesAnyBatch,
+    /// Reports an entry as missing that is there.
+    AlarmsFalsely,
 }
