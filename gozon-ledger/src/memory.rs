@@ -47,6 +47,8 @@ pub(crate) struct State {
     pub(crate) open_holds: BTreeMap<TransferId, Option<OffsetDateTime>>,
     /// What a broken ledger keeps of the transfers that it refused.
     refused: BTreeSet<TransferId>,
+    /// The accounts for which a broken ledger does not wait.
+    taken: BTreeSet<AccountId>,
 }
 
 /// What the rules do not need to know of an account.
@@ -314,6 +316,9 @@ impl Books for MemoryLedger {
             tokio::task::yield_now().await;
             self.write(&mut self.state(), changes);
             return Ok(outcomes);
+        }
+        if self.has(Fault::NeverTriesAgain) {
+            return self.post_impatiently(transfers, now).await;
         }
         let mut state = self.state();
         if self.goes_one_by_one() {

@@ -101,4 +101,6 @@ pub enum Fault {
     TakesAnyBatch,
     /// Reports an entry as missing that is there.
     AlarmsFalsely,
+    /// Fails where another batch has its accounts, rather than waiting or trying again.
+    NeverTriesAgain,
 }

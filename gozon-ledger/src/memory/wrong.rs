@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::{Fault, MemoryLedger, State};
 use crate::rules::{Decision, Recorded};
-use crate::{Account, Entry, Kind, Limits, Outcomes, PostError, Side, Transfer};
+use crate::{Account, Entry, Kind, LedgerError, Limits, Outcomes, PostError, Side, Transfer};
 
 impl MemoryLedger {
     /// Whether it goes through a batch in a way of its own.
@@ -59,6 +59,34 @@ impl MemoryLedger {
             }
         }
         self.decide(state, one, now)
+    }
+
+    /// Takes its accounts, or fails where another batch has one of them.
+    pub(super) async fn post_impatiently(
+        &self,
+        transfers: &[Transfer],
+        now: OffsetDateTime,
+    ) -> Result<Outcomes, LedgerError> {
+        let legs = || transfers.iter().flat_map(|one| &one.legs);
+        {
+            let mut state = self.state();
+            let taken = |one: &&Transfer| {
+                let mut legs = one.legs.iter();
+                legs.any(|leg| state.taken.contains(&leg.account))
+            };
+            if let Some(late) = transfers.iter().find(taken) {
+                return Err(LedgerError::Overtaken { transfer: late.id });
+            }
+            state.taken.extend(legs().map(|leg| leg.account));
+        }
+        tokio::task::yield_now().await;
+        let mut state = self.state();
+        for leg in legs() {
+            state.taken.remove(&leg.account);
+        }
+        let Decision { outcomes, changes } = self.decide(&state, transfers, now);
+        self.write(&mut state, changes);
+        Ok(outcomes)
     }
 
     /// The limits that it keeps.

@@ -79,7 +79,7 @@ async fn every_fault_of_an_ordinary_day_is_caught() {
         concurrency::of_two_transfers_that_claim_one_id_at_once_one_is_posted
     );
     noticed!(
-        DecidesApart,
+        NeverTriesAgain,
         concurrency::transfers_in_opposite_directions_do_not_deadlock
     );
     noticed!(
