@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use gozon_core::Clock;
 use time::{Duration, OffsetDateTime};
+use tokio::sync::Barrier;
 
 use crate::administration::decide;
 use crate::ledger::{check_new, expiries};
@@ -34,6 +35,7 @@ pub struct MemoryLedger {
     config: LedgerConfig,
     clock: Arc<dyn Clock>,
     fault: Option<Fault>,
+    meeting: Arc<Barrier>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -67,6 +69,7 @@ impl MemoryLedger {
             config: LedgerConfig::default(),
             clock,
             fault: None,
+            meeting: Arc::new(Barrier::new(2)),
         }
     }
 
@@ -78,6 +81,7 @@ impl MemoryLedger {
             config: self.config.clone(),
             clock,
             fault: self.fault,
+            meeting: Arc::clone(&self.meeting),
         }
     }
 
@@ -313,7 +317,7 @@ impl Books for MemoryLedger {
         let now = self.clock.now();
         if self.has(Fault::DoesNotLock) {
             let Decision { outcomes, changes } = self.decide(&self.state(), transfers, now);
-            tokio::task::yield_now().await;
+            self.meet().await;
             self.write(&mut self.state(), changes);
             return Ok(outcomes);
         }

@@ -54,6 +54,8 @@ impl Engine<Sqlite> for Around {
         }
         let shutdown = job.shutdown.clone();
         tokio::select! {
+            // First, so that it drops its batch also where that could go on.
+            biased;
             () = shutdown.cancelled(), if fault == Fault::DropsWhatItHolds => Ok(()),
             ended = self.sound.run(job) => ended,
         }
