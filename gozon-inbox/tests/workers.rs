@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gozon_core::{Envelope, NewMessage, Subscriber, Subscription, TransportError};
 use gozon_inbox::conformance::{
@@ -87,14 +88,16 @@ async fn a_worker_without_its_subscription_is_missing() {
     let consumer = scene.consumer(Scripted::<Sqlite>::default());
     let (health, stop) = (consumer.health(), CancellationToken::new());
     let mut broker = gozon_core::MockSubscriber::new();
-    let unavailable = || TransportError::Unavailable {
-        reason: "gone fishing".into(),
-    };
-    broker
-        .expect_declare()
-        .times(3)
-        .returning(move |_| Err(unavailable()));
-    broker.expect_declare().returning(|_| Ok(()));
+    let gone = Arc::new(AtomicBool::new(true));
+    let fishing = Arc::clone(&gone);
+    broker.expect_declare().times(2..).returning(move |_| {
+        if fishing.load(Ordering::SeqCst) {
+            return Err(TransportError::Unavailable {
+                reason: "gone fishing".into(),
+            });
+        }
+        Ok(())
+    });
     let feed = scene.feed.clone();
     broker
         .expect_subscribe()
@@ -105,6 +108,7 @@ async fn a_worker_without_its_subscription_is_missing() {
         health.check() == Err("1 of 2 workers at work: cannot subscribe yet".to_owned())
     })
     .await;
+    gone.store(false, Ordering::SeqCst);
     eventually(async || health.check().is_ok()).await;
 
     assert_eq!(health.restarts(), 0, "it never stood");

@@ -85,6 +85,31 @@ impl Process {
         .await
         .unwrap()
     }
+
+    /// The servers' processes behind the side connections, but for these.
+    pub(crate) async fn side_connections(&self, but: &[i32]) -> Vec<i32> {
+        sqlx::query_scalar(
+            "SELECT pid FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()
+               AND (query LIKE 'LISTEN%' OR query LIKE '-- $1 what to say%')
+               AND pid <> ALL ($1)",
+        )
+        .bind(but)
+        .fetch_all(self.db.reader())
+        .await
+        .unwrap()
+    }
+
+    /// Ends these connections on the server's side, and waits until they are gone.
+    pub(crate) async fn end_connections(&self, pids: &[i32]) {
+        let ended: Vec<bool> =
+            sqlx::query_scalar("SELECT pg_terminate_backend(pid, 60000) FROM unnest($1) AS pid")
+                .bind(pids)
+                .fetch_all(self.db.reader())
+                .await
+                .unwrap();
+        assert!(ended.iter().all(|gone| *gone), "{ended:?}");
+    }
 }
 
 impl Running {
