@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(all(feature = "conformance", feature = "sqlite"))]
 
+#[path = "sqlite/broken.rs"]
+mod broken;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

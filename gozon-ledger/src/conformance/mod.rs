@@ -34,12 +34,24 @@ pub use kit::{HandClock, Subject, hand_clock};
 pub use tamper::{Tamper, tamper_memory};
 pub use tamper_holds::HoldTamper;
 
+/// The rules that any ledger must keep, by name.
+pub const RULES: &[&str] = crate::ledger_conformance!(@names);
+
+/// The rules about the caller's transaction, by name.
+pub const TRANSACTION_RULES: &[&str] = crate::ledger_transaction_conformance!(@names);
+
 /// Makes one `#[tokio::test]` of each rule that any ledger must keep. `$fresh`
 /// is an `async fn(Arc<dyn Clock>) -> Box<dyn Subject>`.
 #[macro_export]
 macro_rules! ledger_conformance {
     ($fresh:path) => {
-        $crate::ledger_conformance! { @rules $fresh;
+        $crate::ledger_conformance! { @all [@tests $fresh;] }
+    };
+    (@names) => {
+        $crate::ledger_conformance! { @all [@names] }
+    };
+    (@all [$($then:tt)*]) => {
+        $crate::ledger_conformance! { $($then)*
             accounts: opening_an_account_twice_opens_it_once;
             accounts: an_account_cannot_become_another_account;
             accounts: an_account_that_could_not_open_with_zero_is_refused;
@@ -115,7 +127,10 @@ macro_rules! ledger_conformance {
             program: programs_side_by_side_conserve_money;
         }
     };
-    (@rules $fresh:path; $($module:ident: $rule:ident;)+) => {
+    (@names $($module:ident: $rule:ident;)+) => {
+        &[$(stringify!($rule)),+]
+    };
+    (@tests $fresh:path; $($module:ident: $rule:ident;)+) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $rule() {
@@ -133,7 +148,13 @@ macro_rules! ledger_conformance {
 #[macro_export]
 macro_rules! ledger_transaction_conformance {
     ($fresh:path) => {
-        $crate::ledger_transaction_conformance! { @rules $fresh;
+        $crate::ledger_transaction_conformance! { @all [@tests $fresh;] }
+    };
+    (@names) => {
+        $crate::ledger_transaction_conformance! { @all [@names] }
+    };
+    (@all [$($then:tt)*]) => {
+        $crate::ledger_transaction_conformance! { $($then)*
             a_rollback_removes_everything;
             a_refusal_does_not_fail_the_transaction;
             an_account_can_be_opened_and_used_in_one_transaction;
@@ -143,7 +164,10 @@ macro_rules! ledger_transaction_conformance {
             the_database_guards_the_limits_by_itself;
         }
     };
-    (@rules $fresh:path; $($rule:ident;)+) => {
+    (@names $($rule:ident;)+) => {
+        &[$(stringify!($rule)),+]
+    };
+    (@tests $fresh:path; $($rule:ident;)+) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $rule() {
