@@ -80,7 +80,7 @@ pub(crate) async fn of_64_parallel_orders_ten_are_paid(mode: Mode) -> Result<()>
     let shop = Shop::start(mode).await?;
     let anna = shop.customer(10 * 700 + 699).await?;
 
-    let orders = try_join_all((0..64).map(|_| anna.order(700))).await?;
+    let orders = try_join_all((0..64).map(|_| anna.order_patiently(700))).await?;
     let settled = try_join_all(orders.iter().map(|order| anna.settled(*order))).await?;
 
     let paid = settled.iter().filter(|order| order["status"] == "FINISHED");

@@ -99,6 +99,19 @@ impl Customer {
         Ok(order["id"].as_str().context("no id")?.parse()?)
     }
 
+    /// Places an order and returns its id. Tries again, under one
+    /// `Idempotency-Key`, while the shop is too busy to take it.
+    ///
+    /// # Errors
+    /// When it is not taken in the time that an order may take to settle.
+    pub async fn order_patiently(&self, amount: i64) -> Result<Uuid> {
+        let key = Uuid::new_v4().to_string();
+        eventually(SETTLE_BOUND, "the order is taken", async || {
+            self.order_keyed(&key, amount).await
+        })
+        .await
+    }
+
     /// Looks at an order.
     ///
     /// # Errors
