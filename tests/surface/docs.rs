@@ -4,8 +4,6 @@ use gozon_tests::shop::{Mode, Service, Shop};
 
 pub(crate) async fn the_documentation_needs_nothing_from_elsewhere(mode: Mode) -> Result<()> {
     let shop = Shop::start(mode).await?;
-    let front = shop.client().get("/").await?.having(303)?;
-    ensure!(front.header("location") == Some("/docs"));
     for service in [Service::Gateway, Service::Orders, Service::Payments] {
         let client = Client::at(shop.address(service, 0));
         opens(&client)

@@ -7,8 +7,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{any, get};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use gozon_service::settings::HttpSettings;
 use gozon_service::{Health, Shell, openapi};
 use serde_json::Value;
@@ -19,6 +19,7 @@ use utoipa::openapi::OpenApi;
 use crate::config::{Config, SERVICE};
 use crate::documents::Documents;
 use crate::origin::AllowedOrigins;
+use crate::page;
 use crate::proxy::Proxy;
 use crate::upstream::{Resolver, Upstream};
 use crate::websocket::Sockets;
@@ -122,7 +123,7 @@ pub fn app(state: &AppState) -> Router {
         let documents = documents.clone();
         async move { documents.merged().await }
     };
-    let mut routes = Router::new().route("/", get(|| async { Redirect::to("/docs") }));
+    let mut routes = page::routes();
     for (path, service) in [
         ("/orders", &state.orders),
         ("/ws", &state.orders),

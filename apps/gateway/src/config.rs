@@ -21,8 +21,8 @@ pub struct Config {
     #[command(flatten)]
     pub http: HttpSettings,
 
-    /// Address and port of the page. Serves what the API serves until there is
-    /// a page.
+    /// Address and port of the page. The page is part of the API's address
+    /// too; this one serves the same.
     #[arg(
         long,
         env = "GOZON_PAGE_BIND",

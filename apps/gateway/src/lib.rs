@@ -31,6 +31,7 @@ mod limits;
 pub mod metrics;
 mod openapi;
 mod origin;
+mod page;
 mod proxy;
 mod refusal;
 mod splice;

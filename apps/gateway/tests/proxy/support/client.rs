@@ -125,7 +125,7 @@ impl RawClient {
                 .find(|(name, _)| name == wanted)
                 .map(|(_, value)| value.clone())
         };
-        let body = if status == 101 {
+        let body = if matches!(status, 101 | 304) {
             Vec::new()
         } else if let Some(length) = header("content-length") {
             self.take(length.parse().unwrap()).await

@@ -1,0 +1,84 @@
+// One customer's account, as far as the page knows it.
+
+import { Refused } from "./api.js";
+import { coalesced } from "./coalesced.js";
+import { keep, recall } from "./memory.js";
+
+/**
+ * Event `change`. `state` is `"unknown"`, `"none"` or `"open"`; `balance`, in
+ * minor units, and `currency` are known when it is open.
+ */
+export class Account extends EventTarget {
+  #api;
+  #fresh;
+  #intentions;
+
+  /** Asks for the balance. */
+  refresh = coalesced(() => this.#ask());
+
+  constructor(api, intentions) {
+    super();
+    this.#api = api;
+    this.#fresh = `fresh.${api.user}`;
+    this.#intentions = intentions;
+    this.state = "unknown";
+    this.balance = null;
+    this.currency = null;
+  }
+
+  async #ask() {
+    // A question about an account that cannot be there would be answered with
+    // an error, which browsers write down as one.
+    if (recall(this.#fresh, "sessionStorage") !== null) return this.#lacks();
+    try {
+      const { body } = await this.#api.get("/accounts/balance");
+      this.#take(body);
+    } catch (error) {
+      if (!(error instanceof Refused) || error.problem.code !== "account_not_found") throw error;
+      this.#lacks();
+    }
+  }
+
+  /** Opens the account; one that exists already is what was wanted. */
+  async open(unsure) {
+    keep(this.#fresh, null, "sessionStorage");
+    try {
+      this.#take(await this.#send("/accounts", null, unsure));
+    } catch (error) {
+      if (!(error instanceof Refused) || error.problem.code !== "account_exists") throw error;
+      await this.refresh();
+    }
+  }
+
+  /** Puts in this many minor units. */
+  async topUp(minor, unsure) {
+    this.#take(await this.#send("/accounts/topup", `{"amount":${minor}}`, unsure));
+    // A payment may have been booked between that answer and its arrival.
+    this.refresh().catch(() => {});
+  }
+
+  async #send(path, body, unsure) {
+    const key = this.#intentions.key(path, body);
+    try {
+      const answer = await this.#api.post(path, body, key, unsure);
+      this.#intentions.close(path);
+      return answer.body;
+    } catch (error) {
+      // A refusal changed nothing: the next attempt is another request.
+      if (error instanceof Refused && error.status < 500) this.#intentions.close(path);
+      throw error;
+    }
+  }
+
+  #lacks() {
+    this.state = "none";
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #take(body) {
+    this.state = "open";
+    this.balance = BigInt(body.balance);
+    this.currency = body.currency;
+    this.dispatchEvent(new Event("change"));
+  }
+}
