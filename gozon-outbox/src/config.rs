@@ -31,6 +31,12 @@ pub struct OutboxConfig {
     /// Payload bytes read ahead and held in memory; a read that found room for
     /// one more may exceed it by that one. At least 1. Default 64 MiB.
     pub max_buffered_bytes: usize,
+    /// Keys, and messages without a key, that wait in memory after a failure, some
+    /// 500 bytes each; dead letters come on top. What is beyond waits in the table
+    /// alone, and is looked for when three quarters are free, and every ten seconds.
+    /// Event types that do not get through have half of it together. At least 1.
+    /// Default 10,000.
+    pub max_held: usize,
     /// Messages that one read takes in all. At least 1. Default 512.
     pub read_limit: u32,
     /// Messages that one read takes from one partition, so that a busy one
@@ -105,6 +111,7 @@ impl Default for OutboxConfig {
             max_batch: 64,
             max_buffered: 2_048,
             max_buffered_bytes: 64 * 1024 * 1024,
+            max_held: 10_000,
             read_limit: 512,
             read_per_partition: 64,
             read_per_key: 16,
@@ -168,6 +175,7 @@ impl OutboxConfig {
                 "max_buffered_bytes",
                 "must be at least 1",
             ),
+            (self.max_held > 0, "max_held", "must be at least 1"),
             (self.read_limit > 0, "read_limit", "must be at least 1"),
             (
                 self.read_per_partition > 0,

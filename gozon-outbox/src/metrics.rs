@@ -9,6 +9,10 @@ pub const RELAYED: &str = "gozon_outbox_relayed_total";
 pub const PENDING: &str = "gozon_outbox_pending";
 /// Gauge: messages that failed or wait behind one that did, in the whole outbox.
 pub const HELD: &str = "gozon_outbox_held";
+/// Gauge: keys, and messages without a key, that this process's relay keeps in
+/// memory because they failed; at most [`crate::OutboxConfig::max_held`], and what
+/// is being written into the table.
+pub const HELD_IN_MEMORY: &str = "gozon_outbox_held_in_memory";
 /// Gauge: messages that the broker refused for their own sake. Alert above 0.
 pub const DEAD: &str = "gozon_outbox_dead";
 /// Gauge: age of the oldest undelivered message in seconds; 0 when there is
@@ -50,6 +54,10 @@ pub(crate) fn lease_changes(change: &'static str, count: usize) {
 
 pub(crate) fn owned_partitions(count: usize) {
     metrics::gauge!(OWNED_PARTITIONS).set(u32::try_from(count).unwrap_or(u32::MAX));
+}
+
+pub(crate) fn held_in_memory(count: usize) {
+    metrics::gauge!(HELD_IN_MEMORY).set(u32::try_from(count).unwrap_or(u32::MAX));
 }
 
 pub(crate) fn store_failure() {

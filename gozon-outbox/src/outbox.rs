@@ -94,9 +94,11 @@ impl<D: OutboxDatabase> Outbox<D> {
     }
 
     /// Which of these ordering keys still have messages in the outbox, as the
-    /// transaction sees it; also held, delayed and dead ones. Cheap while the
-    /// outbox is short, as it is when all is well; a long backlog is walked once
-    /// for all keys of one call, so ask for many at a time.
+    /// transaction sees it; also held, delayed and dead ones.
+    ///
+    /// One statement for all keys, so ask for many at a time; it looks at 4,096
+    /// ready messages at most, however many there are. Behind a longer backlog a
+    /// key that may have none counts as pending, too; never the other way round.
     ///
     /// # Errors
     /// When the database fails.
@@ -164,6 +166,19 @@ impl<D: OutboxDatabase> Append<D::Tx> for Outbox<D> {
     }
 }
 
+/// Ready messages that one [`Outbox::keys_pending`] looks at: a healthy outbox has
+/// fewer, and they are read in some milliseconds.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+const WALK: usize = 4_096;
+
+/// How many of them in each of these partitions.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) fn walk(partitions: &[i32]) -> i64 {
+    let distinct: HashSet<&i32> = partitions.iter().collect();
+    let each = WALK / distinct.len().max(1);
+    i64::try_from(each.max(1)).unwrap_or(i64::MAX)
+}
+
 fn failed(error: DbError) -> AppendError {
     AppendError::Store {
         class: error.class(),
@@ -220,7 +235,8 @@ pub trait OutboxDatabase: Database {
     async fn insert(tx: &mut Self::Tx, rows: &[NewRow]) -> Result<(), DbError>;
 
     /// Which of `keys`, each of which lives in its partition of `partitions`,
-    /// have rows.
+    /// have rows; behind a long backlog also keys that may have none, so that the
+    /// cost has a limit.
     async fn keys_pending(
         tx: &mut Self::Tx,
         keys: &[String],

@@ -277,7 +277,8 @@ pub trait OutboxStore: Send + Sync {
     /// to others is left alone.
     async fn hold(&self, leases: &Leases, failures: &[Failure]) -> Result<Vec<i32>, DbError>;
 
-    /// Takes the ready messages of held keys out of the ready set.
+    /// Takes the ready messages of these held keys out of the ready set; if none
+    /// is named, those behind any held or dead message.
     async fn sweep(&self, leases: &Leases, keys: &[String]) -> Result<(), DbError>;
 
     /// Makes the held messages of these keys ready again. Returns the

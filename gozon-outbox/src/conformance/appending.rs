@@ -5,6 +5,7 @@ use std::time::Duration;
 use gozon_core::{Append, AppendError, Envelope, ErrorClass};
 
 use super::{Bench, eventually, message, texts};
+use crate::key::partition_of;
 use crate::{OutboxConfig, OutboxDatabase};
 
 /// Attributes and bytes survive.
@@ -117,14 +118,43 @@ pub async fn pending_keys_are_those_that_have_messages<D: OutboxDatabase>(bench:
     assert_eq!(found, ["delayed", "own", "ready"]);
 }
 
+/// However many messages stand before its own. A key that has none may count as
+/// pending beside so many, but not in a partition without any.
+pub async fn a_key_behind_a_long_backlog_is_pending<D: OutboxDatabase>(bench: &Bench<D>) {
+    let count = bench.store.partitions().await.unwrap();
+    let place = |key: &str| partition_of(key, count);
+    let named = |near: bool| {
+        let mut keys = (0..).map(|n| format!("k{n}"));
+        keys.find(|key| (place(key) == place("hot")) == near)
+            .unwrap()
+    };
+    let (near, far) = (named(true), named(false));
+    for _ in 0..5 {
+        let many: Vec<_> = (0..2_000).map(|_| message(Some("hot"), "")).collect();
+        bench.append(&many).await;
+    }
+    bench.append(&[message(Some(&near), "")]).await;
+    let mut tx = bench.db.begin().await.unwrap();
+
+    let asked = [near.clone(), far.clone()];
+    let together = bench.outbox.keys_pending(&mut tx, &asked).await.unwrap();
+    let alone = bench.outbox.keys_pending(&mut tx, &asked[..1]);
+    let alone = alone.await.unwrap();
+
+    assert_eq!(together, [near.clone()].into());
+    assert_eq!(alone, [near].into());
+}
+
 /// It waits outside the ready set and comes after what was appended meanwhile.
 pub async fn a_delayed_message_draws_its_number_when_it_is_due<D: OutboxDatabase>(
     bench: &Bench<D>,
 ) {
+    let leases = bench.own_all().await;
+    let far = message(Some("far"), "far").with_delay(Duration::from_secs(600));
+    bench.append(&[far]).await;
+    assert_eq!(bench.store.promote(&leases, 10).await.unwrap(), 0);
     let delayed = message(Some("k"), "delayed").with_delay(Duration::from_millis(200));
     bench.append(&[delayed]).await;
-    let leases = bench.own_all().await;
-    assert_eq!(bench.store.promote(&leases, 10).await.unwrap(), 0);
     bench.append(&[message(Some("k"), "later")]).await;
     assert_eq!(texts(&bench.read(&leases).await), ["later"]);
 

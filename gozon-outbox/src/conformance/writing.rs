@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Bench, LONG, all, message, texts};
 use crate::OutboxDatabase;
-use crate::store::{Failure, Leases, Read, RowState};
+use crate::store::{Failure, Leases, MemberId, Read, RowState};
 
 pub(super) fn failure(seq: i64, dead: bool) -> Failure {
     Failure {
@@ -115,6 +115,48 @@ pub async fn a_held_key_leaves_the_ready_set_and_comes_back_in_order<D: OutboxDa
         ..all(&leases)
     };
     assert_eq!(texts(&bench.store.read(&skip).await.unwrap()), names[1..]);
+}
+
+/// Whoever does not know all held keys names none.
+pub async fn what_is_behind_any_held_message_leaves_the_ready_set<D: OutboxDatabase>(
+    bench: &Bench<D>,
+) {
+    let said = [
+        ("k", "one"),
+        ("d", "one"),
+        ("f", "one"),
+        ("k", "two"),
+        ("d", "two"),
+    ];
+    let messages = said.map(|(key, text)| message(Some(key), text));
+    bench.append(&messages).await;
+    let leases = bench.own_all().await;
+    let rows = bench.read(&leases).await;
+    let first = |key: &str| {
+        let mut of_key = rows.iter().filter(|row| row.key.as_deref() == Some(key));
+        of_key.next().unwrap().seq
+    };
+    let failures = [failure(first("k"), false), failure(first("d"), true)];
+    bench.store.hold(&leases, &failures).await.unwrap();
+    let zombie = Leases {
+        member: MemberId::generate(),
+        ..leases.clone()
+    };
+    bench.store.sweep(&zombie, &[]).await.unwrap();
+    assert_eq!(bench.store.stats().await.unwrap().held, 1);
+
+    bench.store.sweep(&leases, &[]).await.unwrap();
+
+    assert_eq!(bench.store.stats().await.unwrap().held, 3);
+    bench.store.delete(&[first("k")]).await.unwrap();
+    bench
+        .store
+        .unhold(&leases, &["k".to_owned()])
+        .await
+        .unwrap();
+    let mut ready = texts(&bench.read(&leases).await);
+    ready.sort();
+    assert_eq!(ready, ["one", "two"]);
 }
 
 /// Releasing its key does not revive it.

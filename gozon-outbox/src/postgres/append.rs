@@ -4,7 +4,7 @@ use gozon_sqlx::DbError;
 use sqlx::{PgConnection, PgExecutor};
 
 use crate::key::stripe_of;
-use crate::outbox::NewRow;
+use crate::outbox::{NewRow, walk};
 
 const APPEND: &str = include_str!("sql/append.sql");
 const PARTITIONS: &str = include_str!("sql/partitions.sql");
@@ -61,6 +61,7 @@ pub(super) async fn keys_pending(
     Ok(sqlx::query_scalar(KEYS_PENDING)
         .bind(keys)
         .bind(partitions)
+        .bind(walk(partitions))
         .fetch_all(tx)
         .await?)
 }

@@ -31,6 +31,11 @@ impl OutboxDatabase for Postgres {
                 name: "desk",
                 sql: include_str!("../../migrations/postgres/0002_desk.sql"),
             },
+            Migration {
+                version: 3,
+                name: "delayed_keys",
+                sql: include_str!("../../migrations/postgres/0003_delayed_keys.sql"),
+            },
         ],
     };
 

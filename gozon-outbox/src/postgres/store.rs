@@ -16,6 +16,7 @@ const FETCH: &str = include_str!("sql/fetch.sql");
 const DELETE: &str = include_str!("sql/delete.sql");
 const HOLD: &str = include_str!("sql/hold.sql");
 const SWEEP: &str = include_str!("sql/sweep.sql");
+const SWEEP_BEHIND: &str = include_str!("sql/sweep_behind.sql");
 const UNHOLD: &str = include_str!("sql/unhold.sql");
 const KEPT: &str = include_str!("sql/kept.sql");
 const DUE: &str = include_str!("sql/due.sql");
@@ -246,13 +247,15 @@ impl OutboxStore for PostgresStore {
 
     async fn sweep(&self, leases: &Leases, keys: &[String]) -> Result<(), DbError> {
         let (partitions, epochs) = columns(leases);
-        sqlx::query(SWEEP)
-            .bind(partitions)
-            .bind(epochs)
-            .bind(leases.member.0)
-            .bind(keys)
-            .execute(self.db.writer())
-            .await?;
+        let sweep = match keys.is_empty() {
+            true => sqlx::query(SWEEP_BEHIND),
+            false => sqlx::query(SWEEP),
+        };
+        let mut sweep = sweep.bind(partitions).bind(epochs).bind(leases.member.0);
+        if !keys.is_empty() {
+            sweep = sweep.bind(keys);
+        }
+        sweep.execute(self.db.writer()).await?;
         Ok(())
     }
 

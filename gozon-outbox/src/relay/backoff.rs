@@ -96,6 +96,11 @@ impl Breakers {
         }
     }
 
+    /// Whether nothing of this type gets through.
+    pub(super) fn is_open(&self, kind: &str) -> bool {
+        self.kinds.get(kind).is_some_and(|breaker| breaker.open)
+    }
+
     /// Whether a message of this type would be admitted.
     pub(super) fn may_try(&self, kind: &str) -> bool {
         let breaker = self.kinds.get(kind);

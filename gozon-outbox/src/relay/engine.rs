@@ -40,6 +40,8 @@ pub(super) struct Engine {
     pub(super) running: Running,
     /// Partitions whose held keys are being loaded, page by page.
     pub(super) loading: Vec<KeptFrom>,
+    /// Partitions whose held keys are being recalled, page by page.
+    pub(super) recalling: Vec<KeptFrom>,
     /// The last decision about a dead letter that was seen.
     pub(super) decided: Option<i64>,
     /// Event types that the gauges speak of.
@@ -92,6 +94,8 @@ pub(super) struct Timers {
     pub(super) count: Instant,
     pub(super) count_kinds: Instant,
     pub(super) trim: Instant,
+    pub(super) recall: Instant,
+    pub(super) recall_began: Instant,
     /// When the running counts began: how long they take sets how often they run.
     pub(super) count_began: Instant,
     pub(super) count_kinds_began: Instant,
@@ -108,7 +112,7 @@ impl Engine {
     ) -> Self {
         let now = Instant::now();
         Self {
-            lanes: Lanes::new(config.read_per_key),
+            lanes: Lanes::new(config.read_per_key, config.max_held),
             territory: Territory::new(MemberId::generate()),
             breakers: Breakers::new(config.retry_min, config.retry_max.min(PROBE_EVERY)),
             poll: config.poll_min,
@@ -120,6 +124,7 @@ impl Engine {
             batches: HashMap::new(),
             running: Running::default(),
             loading: Vec::new(),
+            recalling: Vec::new(),
             decided: None,
             counted_kinds: HashSet::new(),
             turn: 0,
@@ -134,6 +139,8 @@ impl Engine {
                 count: now,
                 count_kinds: now,
                 trim: now,
+                recall: now,
+                recall_began: now,
                 count_began: now,
                 count_kinds_began: now,
                 store: now,

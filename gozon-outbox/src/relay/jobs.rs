@@ -26,13 +26,22 @@ pub(super) enum Done {
     Held(Vec<Held>, Leases, Result<Vec<i32>, DbError>),
     Unheld(Vec<Arc<str>>, Result<Vec<i32>, DbError>),
     Loaded(Vec<KeptFrom>, Result<Vec<Kept>, DbError>),
-    Swept(Vec<String>, Result<(), DbError>),
+    /// The page size beside it.
+    Recalled(Vec<KeptFrom>, u32, Result<Vec<Kept>, DbError>),
+    Swept(Swept, Result<(), DbError>),
     Fetched(Vec<(LaneId, i64)>, Result<Vec<Row>, DbError>),
     Released(Leases, Result<(), DbError>),
     Promoted(Result<u64, DbError>),
     Counted(Result<OutboxStats, DbError>),
     CountedKinds(Result<Vec<KindStats>, DbError>),
     Trimmed(Result<u64, DbError>),
+}
+
+/// Whose rows were to leave the ready set.
+pub(super) enum Swept {
+    Keys(Vec<String>),
+    /// All behind what is held in these partitions.
+    Behind(Vec<i32>),
 }
 
 /// What others did since the last glance.

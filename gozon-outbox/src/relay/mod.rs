@@ -3,6 +3,7 @@ mod engine;
 mod jobs;
 mod lanes;
 mod outcomes;
+mod recall;
 mod reports;
 mod starting;
 mod territory;
@@ -35,8 +36,9 @@ use engine::Engine;
 /// **Outages.** While the database is away the relay waits and tries again.
 /// While the broker confirms nothing of an event type, only a few messages test
 /// it; the others are put aside in the table and leave room for other types.
-/// **Memory.** Payloads in memory have a limit; each held key or put-aside
-/// message takes some hundred bytes. **Wake-up.** [`gozon_core::Append::committed`]
+/// **Memory.** Payloads in memory have a limit, and so have keys that wait after a
+/// failure; what is beyond it waits in the table alone until there is room.
+/// **Wake-up.** [`gozon_core::Append::committed`]
 /// wakes the relay of the same process, and where the database can signal also
 /// those of others; everything works with polling alone.
 pub struct Relay {

@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 use super::RelayError;
 use super::backoff::pause;
 use super::engine::Engine;
-use super::jobs::{self, Done};
+use super::jobs::{self, Done, Swept};
 use super::lanes::LaneId;
 use super::outcomes::message;
 use super::starting::{DECISIONS, KEPT_PAGE, TRIM_PAUSE};
@@ -96,15 +96,27 @@ impl Engine {
                     None => self.loading = from,
                 }
             }
-            Done::Swept(keys, result) => {
+            Done::Recalled(from, page, result) => {
+                self.running.books = false;
+                match self.answer("look for held keys", result)? {
+                    Some(kept) => self.recalled(from, page, &kept),
+                    None => self.not_recalled(&from),
+                }
+            }
+            Done::Swept(swept, result) => {
                 self.running.books = false;
                 if self.answer("sweep held keys", result)?.is_some() {
-                    self.lanes.swept(&keys);
+                    if let Swept::Keys(keys) = swept {
+                        self.lanes.swept(&keys);
+                    }
                 } else {
                     // It may still be on its way, and would take the rows of a
                     // key out of the ready set that flows by then. With another
                     // epoch it changes nothing.
-                    let partitions = self.lanes.partitions_of(&keys);
+                    let partitions = match swept {
+                        Swept::Keys(keys) => self.lanes.partitions_of(&keys),
+                        Swept::Behind(partitions) => partitions,
+                    };
                     self.give_up(&partitions);
                 }
             }
@@ -155,6 +167,7 @@ impl Engine {
                 }
             }
         }
+        metrics::held_in_memory(self.lanes.held());
         Ok(())
     }
 
@@ -245,7 +258,8 @@ impl Engine {
             *count += 1;
             *latest = kept;
             if loading.contains(&kept.partition) {
-                self.lanes.restore(kept, now);
+                // Nobody knows yet whether its type gets through.
+                self.lanes.restore(kept, false, now);
             }
         }
         let mut whole = Vec::new();

@@ -16,8 +16,6 @@ use crate::store::{KeptFrom, Read};
 /// Held messages that one statement fetches, and deletes that one statement makes.
 const FETCH: usize = 64;
 const DELETE: usize = 1_024;
-/// How often the rows of held keys are taken out of the ready set.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// The shortest time after which a heartbeat is given up.
 const TICK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often at least leases are looked for that nobody holds.
@@ -205,12 +203,13 @@ impl Engine {
     /// Starts the next of the books, each in its turn: failures that never
     /// cease must not keep a key held or a new partition closed.
     pub(super) fn start_books(&mut self, now: Instant) {
-        for _ in 0..4 {
-            self.turn = (self.turn + 1) % 4;
+        for _ in 0..5 {
+            self.turn = (self.turn + 1) % 5;
             self.running.books = match self.turn {
                 0 => self.start_hold(),
                 1 => self.start_unhold(),
                 2 => self.start_load(),
+                3 => self.stopping.is_none() && self.start_recall(now),
                 _ => self.start_sweep(now),
             };
             if self.running.books {
@@ -269,24 +268,6 @@ impl Engine {
         self.jobs.spawn(async move {
             let kept = jobs::bounded(bound, store.kept(&from, KEPT_PAGE)).await;
             Done::Loaded(from, kept)
-        });
-        true
-    }
-
-    fn start_sweep(&mut self, now: Instant) -> bool {
-        if now < self.next.sweep || self.stopping.is_some() {
-            return false;
-        }
-        self.next.sweep = now + SWEEP_EVERY;
-        let keys = self.lanes.held_keys();
-        if keys.is_empty() {
-            return false;
-        }
-        let (store, bound) = (Arc::clone(&self.store), self.store_timeout());
-        let leases = self.territory.writable();
-        self.jobs.spawn(async move {
-            let result = jobs::bounded(bound, store.sweep(&leases, &keys)).await;
-            Done::Swept(keys, result)
         });
         true
     }

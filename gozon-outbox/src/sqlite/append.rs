@@ -6,7 +6,7 @@ use gozon_sqlx::DbError;
 use serde_json::{Value, json};
 use sqlx::{SqliteConnection, SqliteExecutor};
 
-use crate::outbox::NewRow;
+use crate::outbox::{NewRow, walk};
 
 const APPEND: &str = include_str!("sql/append.sql");
 const PARTITIONS: &str = include_str!("sql/partitions.sql");
@@ -58,6 +58,7 @@ pub(super) async fn keys_pending(
     Ok(sqlx::query_scalar(KEYS_PENDING)
         .bind(json!(keys).to_string())
         .bind(json!(partitions).to_string())
+        .bind(walk(partitions))
         .fetch_all(tx)
         .await?)
 }

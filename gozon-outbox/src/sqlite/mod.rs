@@ -29,6 +29,11 @@ impl OutboxDatabase for Sqlite {
                 name: "desk",
                 sql: include_str!("../../migrations/sqlite/0002_desk.sql"),
             },
+            Migration {
+                version: 3,
+                name: "delayed_keys",
+                sql: include_str!("../../migrations/sqlite/0003_delayed_keys.sql"),
+            },
         ],
     };
 

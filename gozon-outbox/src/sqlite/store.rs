@@ -18,6 +18,7 @@ const DELETE: &str = include_str!("sql/delete.sql");
 const LEASES: &str = include_str!("sql/leases.sql");
 const HOLD: &str = include_str!("sql/hold.sql");
 const SWEEP: &str = include_str!("sql/sweep.sql");
+const SWEEP_BEHIND: &str = include_str!("sql/sweep_behind.sql");
 const UNHOLD: &str = include_str!("sql/unhold.sql");
 const KEPT: &str = include_str!("sql/kept.sql");
 const DUE: &str = include_str!("sql/due.sql");
@@ -251,12 +252,15 @@ impl OutboxStore for SqliteStore {
     }
 
     async fn sweep(&self, leases: &Leases, keys: &[String]) -> Result<(), DbError> {
-        sqlx::query(SWEEP)
-            .bind(pairs(leases))
-            .bind(leases.member.0)
-            .bind(json!(keys).to_string())
-            .execute(self.db.writer())
-            .await?;
+        let sweep = match keys.is_empty() {
+            true => sqlx::query(SWEEP_BEHIND),
+            false => sqlx::query(SWEEP),
+        };
+        let mut sweep = sweep.bind(pairs(leases)).bind(leases.member.0);
+        if !keys.is_empty() {
+            sweep = sweep.bind(json!(keys).to_string());
+        }
+        sweep.execute(self.db.writer()).await?;
         Ok(())
     }
 

@@ -37,6 +37,21 @@ async fn our_relay_keeps_every_rule() {
     }
 }
 
+/// Ours with so little memory that the table alone knows most held keys.
+fn cramped(max_held: usize) -> impl Relays + 'static {
+    move |store, publisher, config: OutboxConfig, shutdown| -> Work {
+        let config = OutboxConfig { max_held, ..config };
+        ours(store, publisher, config, shutdown)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_relay_keeps_every_rule_with_little_memory() {
+    if let Err(report) = run_all(cramped(8)).await.into_result() {
+        panic!("{report}");
+    }
+}
+
 fn naive(fault: Fault) -> impl Relays + 'static {
     move |store, publisher, config, shutdown| -> Work {
         Box::pin(Naive::new(fault, store, publisher, config).run(shutdown))

@@ -14,6 +14,15 @@ const FIRST: &str = "GOZON_STORM_SEED";
 
 #[test]
 fn our_relay_survives_storms() {
+    survives(|| Arc::new(crate::ours), STORMS);
+}
+
+#[test]
+fn our_relay_survives_storms_with_little_memory() {
+    survives(|| Arc::new(crate::cramped(2)), STORMS / 2);
+}
+
+fn survives(relays: impl Fn() -> Arc<dyn Relays> + Sync, storms: u64) {
     let first = std::env::var(FIRST).map_or(0, |seed| seed.parse().unwrap());
     let next = AtomicU64::new(first);
     std::thread::scope(|scope| {
@@ -21,11 +30,10 @@ fn our_relay_survives_storms() {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + STORMS {
+                    if seed >= first + storms {
                         return;
                     }
-                    let relays: Arc<dyn Relays> = Arc::new(crate::ours);
-                    crate::paused().block_on(storm(&Stage::new(relays), seed));
+                    crate::paused().block_on(storm(&Stage::new(relays()), seed));
                 }
             });
         }

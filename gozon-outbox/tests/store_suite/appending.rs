@@ -175,6 +175,45 @@ impl Flaw for ForgetsTheDelayed {
     }
 }
 
+/// Looks at the first messages of the outbox and takes them for all.
+#[derive(Debug)]
+pub(crate) struct AsksTheFirst;
+
+#[async_trait]
+impl Flaw for AsksTheFirst {
+    async fn keys_pending(
+        tx: &mut SqliteConnection,
+        keys: &[String],
+        _partitions: &[i32],
+    ) -> Result<Vec<String>, DbError> {
+        let mut pending: Vec<String> = sqlx::query_scalar(
+            "SELECT DISTINCT key FROM (SELECT key FROM gozon_outbox ORDER BY seq LIMIT 1000)",
+        )
+        .fetch_all(tx)
+        .await?;
+        pending.retain(|key| keys.contains(key));
+        Ok(pending)
+    }
+}
+
+/// Takes every key for pending as soon as there is anything.
+#[derive(Debug)]
+pub(crate) struct NeverSaysNo;
+
+#[async_trait]
+impl Flaw for NeverSaysNo {
+    async fn keys_pending(
+        tx: &mut SqliteConnection,
+        keys: &[String],
+        _partitions: &[i32],
+    ) -> Result<Vec<String>, DbError> {
+        let any: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM gozon_outbox)")
+            .fetch_one(tx)
+            .await?;
+        Ok(keys.iter().filter(|_| any).cloned().collect())
+    }
+}
+
 /// An outbox that takes what no broker takes.
 pub(crate) fn without_a_limit(bench: Bench<Sqlite>) -> Bench<Sqlite> {
     let config = OutboxConfig {

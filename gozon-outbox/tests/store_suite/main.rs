@@ -9,6 +9,7 @@ mod broken;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gozon_outbox::conformance::model::beside_the_model;
 use gozon_outbox::conformance::{Bench, Verdict, check, rules, run_all};
@@ -18,8 +19,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use appending::{
-    BindsEveryValue, CommitsByItself, CutsAtZero, Flaw, ForgetsTheDelayed, ReusesNumbers,
-    ReversesSlices, flawed, without_a_limit,
+    AsksTheFirst, BindsEveryValue, CommitsByItself, CutsAtZero, Flaw, ForgetsTheDelayed,
+    NeverSaysNo, ReusesNumbers, ReversesSlices, flawed, without_a_limit,
 };
 use broken::{Call, Cap, Fault, broken};
 
@@ -44,6 +45,53 @@ async fn sqlite_keeps_every_rule_of_an_outbox_store() {
     if let Err(report) = report.into_result() {
         panic!("{report}");
     }
+}
+
+/// What asking which keys are pending costs, in steps of SQLite's machine: no more
+/// beside a backlog that is ten times as long.
+#[tokio::test]
+async fn asking_for_pending_keys_costs_no_more_beside_a_longer_backlog() {
+    let mut steps = Vec::new();
+    let (db, _folder) = database().await;
+    let bench = Bench::new(db).await;
+    let keys: Vec<String> = (0..100).map(|n| format!("none{n}")).collect();
+    for upto in [10_000, 100_000] {
+        fill(&bench, upto).await;
+        let mut tx = bench.db.begin().await.unwrap();
+        let counted = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&counted);
+        let mut handle = tx.lock_handle().await.unwrap();
+        handle.set_progress_handler(100, move || {
+            counter.fetch_add(1, Ordering::SeqCst);
+            true
+        });
+        drop(handle);
+
+        bench.outbox.keys_pending(&mut tx, &keys).await.unwrap();
+
+        tx.lock_handle().await.unwrap().remove_progress_handler();
+        steps.push(counted.load(Ordering::SeqCst));
+    }
+    println!("hundreds of steps: {steps:?}");
+    assert!(steps[1] <= steps[0] * 3 / 2, "{steps:?}");
+}
+
+/// Ready messages of as many keys, over all partitions, until there are `upto`.
+async fn fill(bench: &Bench<Sqlite>, upto: u32) {
+    sqlx::query(
+        "WITH RECURSIVE n (n) AS (
+             SELECT 1 + (SELECT count(*) FROM gozon_outbox)
+             UNION ALL
+             SELECT n + 1 FROM n WHERE n < ?1
+         )
+         INSERT INTO gozon_outbox
+             (created_at, message_id, partition, key, kind, attributes, data)
+         SELECT 0, randomblob(16), n % 64, 'k' || n, 'probe', '{}', x'' FROM n",
+    )
+    .bind(upto)
+    .execute(bench.db.writer())
+    .await
+    .unwrap();
 }
 
 /// The suite asks with one seed, so that it takes little time everywhere.
@@ -122,6 +170,9 @@ const CAUGHT: &[(Fault, &str)] = &[
         "attempts_are_counted_if_they_were_made",
     ),
     (Fault::SweepsNothing, HELD_KEY),
+    (Fault::SweepsTheNamedAlone, BEHIND),
+    (Fault::SweepsEverything, BEHIND),
+    (Fault::ChecksNoLease(Call::Sweep), BEHIND),
     (Fault::SweepsEverything, HELD_KEY),
     (Fault::UnholdsNothing, HELD_KEY),
     (Fault::UnholdsEverything, HELD_KEY),
@@ -212,6 +263,7 @@ const NEXT_OWNER: &str = "a_held_key_is_found_by_its_next_owner";
 const HELD_KEY: &str = "a_held_key_leaves_the_ready_set_and_comes_back_in_order";
 const EPOCH: &str = "every_write_but_a_delete_checks_the_epoch";
 const AGAIN: &str = "a_lease_taken_again_is_another_lease";
+const BEHIND: &str = "what_is_behind_any_held_message_leaves_the_ready_set";
 const LISTED: &str = "dead_letters_are_listed_page_by_page";
 const REPLAYED: &str = "a_replayed_dead_letter_keeps_its_place";
 const RECORDED: &str = "every_decision_is_recorded";
@@ -245,6 +297,21 @@ const CAUGHT_APPENDING: &[(&str, Check, &str)] = &[
         "ForgetsTheDelayed",
         on::<ForgetsTheDelayed>,
         "pending_keys_are_those_that_have_messages",
+    ),
+    (
+        "NeverSaysNo",
+        on::<NeverSaysNo>,
+        "pending_keys_are_those_that_have_messages",
+    ),
+    (
+        "AsksTheFirst",
+        on::<AsksTheFirst>,
+        "a_key_behind_a_long_backlog_is_pending",
+    ),
+    (
+        "NeverSaysNo",
+        on::<NeverSaysNo>,
+        "a_key_behind_a_long_backlog_is_pending",
     ),
     (
         "ReusesNumbers",

@@ -363,6 +363,9 @@ impl Memory {
     }
 
     pub(in crate::conformance) fn sweep(&self, leases: &Leases, keys: &[String]) {
+        if keys.is_empty() {
+            return self.with(|state| state.sweep_behind(leases));
+        }
         self.turn(leases, keys, RowState::Ready, RowState::Held);
     }
 
@@ -483,6 +486,23 @@ impl State {
             })
             .take(max)
             .collect()
+    }
+
+    fn sweep_behind(&mut self, leases: &Leases) {
+        let standing = self.standing(leases);
+        let mut closed = HashSet::new();
+        for stored in self.rows.values_mut() {
+            let row = &mut stored.row;
+            let Some(key) = &row.key else { continue };
+            if is_kept(row) {
+                closed.insert(key.clone());
+            } else if row.state == RowState::Ready
+                && closed.contains(key)
+                && standing.contains(&row.partition)
+            {
+                row.state = RowState::Held;
+            }
+        }
     }
 
     /// The first of each key in the order of the keys, then those without one.

@@ -42,7 +42,7 @@ impl Lanes {
     /// The broker does not have it: nothing of its key may go.
     pub(in crate::relay) fn failed(&mut self, ticket: &Ticket, dead: bool, alone: bool) {
         self.landed(ticket);
-        self.hold(ticket, dead, alone);
+        self.hold(ticket, |hold| (hold.dead, hold.alone) = (dead, alone));
     }
 
     /// Its type is not getting through. True if the hold is new and is to be
@@ -55,31 +55,29 @@ impl Lanes {
             self.forget_waiting(id);
             return false;
         }
-        self.hold(ticket, false, false);
+        self.hold(ticket, |hold| hold.parked = true);
         // Still ready in the table, so a read must leave it out until it is written.
         self.known.insert(ticket.seq);
         true
     }
 
-    fn hold(&mut self, ticket: &Ticket, dead: bool, alone: bool) {
+    fn hold(&mut self, ticket: &Ticket, with: impl FnOnce(&mut Hold)) {
         self.forget_waiting(&ticket.lane);
         self.overtaken.insert(ticket.lane.clone());
         if let Some(lane) = self.lanes.get_mut(&ticket.lane) {
             lane.in_flight = false;
             self.unwritten += 1;
-            lane.hold = Some(Hold {
-                seq: ticket.seq,
-                kind: ticket.kind.clone(),
-                dead,
-                stage: Stage::Writing,
-                alone,
-                decided: false,
-                swept: false,
-            });
+            let mut hold = Hold::new(ticket.seq, ticket.kind.clone(), Stage::Writing);
+            with(&mut hold);
+            self.room.enter(&hold);
+            if let Some(before) = lane.hold.replace(hold) {
+                self.room.exit(&before);
+            }
         }
     }
 
-    /// The failure is in the table; try again at `due`.
+    /// The failure is in the table; try again at `due`. Where there is no room, the
+    /// table alone knows it from here on: nothing of its key can be under way.
     pub(in crate::relay) fn written(&mut self, id: &LaneId, due: Instant) {
         if let Some(lane) = self.lanes.get_mut(id)
             && let Some(hold) = &mut lane.hold
@@ -89,6 +87,14 @@ impl Lanes {
             let due = hold.due(due);
             hold.stage = Stage::Until(due);
             if !lane.leaving {
+                self.room.exit(hold);
+                let stays = hold.dead || self.room.admits(&hold.kind, !hold.parked);
+                self.room.enter(hold);
+                if !stays {
+                    self.room.leave_to_the_table(lane.partition);
+                    self.remove(id);
+                    return;
+                }
                 self.due.insert((due, id.clone()));
             }
         }
@@ -186,7 +192,9 @@ impl Lanes {
             && let Some(hold) = &mut lane.hold
         {
             hold.stage = Stage::Retrying;
-            hold.dead = false;
+            if std::mem::take(&mut hold.dead) {
+                self.room.enter(hold);
+            }
             self.known.insert(message.ticket.seq);
             self.waiting += 1;
             self.bytes += message.ticket.bytes;
@@ -205,7 +213,7 @@ impl Lanes {
             return false;
         }
         if matches!(id, LaneId::Single(_)) {
-            self.lanes.remove(id);
+            self.remove(id);
             return false;
         }
         if let Some(hold) = &mut lane.hold {
@@ -214,28 +222,58 @@ impl Lanes {
         true
     }
 
-    /// A held message that was found at take-over.
-    pub(in crate::relay) fn restore(&mut self, kept: &Kept, now: Instant) {
+    /// A held message that was found in the table, unless it is known, or there is
+    /// no room for its type, which gets through or does not.
+    pub(in crate::relay) fn restore(&mut self, kept: &Kept, flows: bool, now: Instant) {
         let id = LaneId::of(kept.key.as_deref(), kept.seq);
-        let lane = self
-            .lanes
-            .entry(id.clone())
-            .or_insert_with(|| Lane::new(kept.partition));
-        if lane.hold.is_some() {
+        if self.lanes.contains_key(&id) {
+            return;
+        }
+        if !kept.dead && !self.room.admits(&kept.kind, flows) {
+            self.room.leave_to_the_table(kept.partition);
             return;
         }
         let due = now + kept.retry_in;
-        lane.hold = Some(Hold {
-            seq: kept.seq,
-            kind: kept.kind.clone(),
-            dead: kept.dead,
-            stage: Stage::Until(due),
-            alone: false,
-            decided: false,
-            // Its followers may still be among the ready.
-            swept: false,
-        });
+        // Its followers may still be among the ready: it is not swept.
+        let mut hold = Hold::new(kept.seq, kept.kind.clone(), Stage::Until(due));
+        hold.dead = kept.dead;
+        self.room.enter(&hold);
+        let mut lane = Lane::new(kept.partition);
+        lane.hold = Some(hold);
+        self.lanes.insert(id.clone(), lane);
         self.due.insert((due, id));
+    }
+
+    /// Held lanes in memory, without dead letters.
+    pub(in crate::relay) fn held(&self) -> usize {
+        self.room.held()
+    }
+
+    /// How many more may be held in memory.
+    pub(in crate::relay) fn free(&self) -> usize {
+        self.room.free()
+    }
+
+    pub(in crate::relay) fn is_wide(&self) -> bool {
+        self.room.is_wide()
+    }
+
+    /// Whether the table alone knows some held keys.
+    pub(in crate::relay) fn left_any(&self) -> bool {
+        self.room.leaves_any()
+    }
+
+    /// The partitions of which it does.
+    pub(in crate::relay) fn left(&self) -> Vec<i32> {
+        self.room.left()
+    }
+
+    pub(in crate::relay) fn take_left(&mut self) -> Vec<i32> {
+        self.room.take_left()
+    }
+
+    pub(in crate::relay) fn leave_to_the_table(&mut self, partition: i32) {
+        self.room.leave_to_the_table(partition);
     }
 
     /// Up to `max` held messages of a type are tried now: it gets through

@@ -30,6 +30,8 @@ pub(super) struct Hold {
     /// The last outcome was unknown. Published alone, so that a message which
     /// closes its channel is recognised and takes nothing else down.
     pub(super) alone: bool,
+    /// Put aside because its type does not get through, without an attempt.
+    pub(super) parked: bool,
     /// Somebody decided about it while it was being written or looked at.
     pub(super) decided: bool,
     /// The table shows the hold, so reads find it there by themselves.
@@ -37,6 +39,19 @@ pub(super) struct Hold {
 }
 
 impl Hold {
+    pub(super) fn new(seq: i64, kind: String, stage: Stage) -> Self {
+        Self {
+            seq,
+            kind,
+            dead: false,
+            stage,
+            alone: false,
+            parked: false,
+            decided: false,
+            swept: false,
+        }
+    }
+
     /// When to look again, planned for `due`: at once after a decision.
     pub(super) fn due(&mut self, due: Instant) -> Instant {
         match std::mem::take(&mut self.decided) {

@@ -4,6 +4,7 @@
 mod holding;
 mod lane;
 mod message;
+mod room;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 
 use lane::{Lane, Stage};
 pub(super) use message::{LaneId, Message, Ticket};
+use room::Room;
 
 /// Whether a message may be published now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,10 +54,11 @@ pub(super) struct Lanes {
     bytes: usize,
     /// A saturated lane has room again.
     hungry: bool,
+    room: Room,
 }
 
 impl Lanes {
-    pub(super) fn new(per_key: u32) -> Self {
+    pub(super) fn new(per_key: u32, max_held: usize) -> Self {
         Self {
             per_key: usize::try_from(per_key).unwrap_or(usize::MAX),
             lanes: HashMap::new(),
@@ -68,6 +71,7 @@ impl Lanes {
             unwritten: 0,
             bytes: 0,
             hungry: false,
+            room: Room::new(max_held),
         }
     }
 
@@ -247,7 +251,7 @@ impl Lanes {
         lane.deleting = lane.deleting.saturating_sub(1);
         let releasing = lane.deleting == 0 && lane.stage() == Some(Stage::Releasing);
         if releasing && matches!(id, LaneId::Single(_)) {
-            self.lanes.remove(id);
+            self.remove(id);
             return false;
         }
         self.tidy(id);
@@ -257,6 +261,7 @@ impl Lanes {
     /// Gives up what can be given up of a partition; the rest follows when its
     /// answers have come.
     pub(super) fn leave(&mut self, partition: i32) {
+        self.room.forget(partition);
         let of_partition = self.lanes.iter_mut();
         let ids: Vec<LaneId> = of_partition
             .filter(|(_, lane)| lane.partition == partition)
@@ -299,6 +304,7 @@ impl Lanes {
             && let Some(hold) = lane.hold
         {
             self.known.remove(&hold.seq);
+            self.room.exit(&hold);
             if let Stage::Until(due) = hold.stage {
                 self.due.remove(&(due, id.clone()));
             }

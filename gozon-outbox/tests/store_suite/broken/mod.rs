@@ -96,6 +96,8 @@ pub(crate) enum Fault {
     HoldsAllKeyless,
     /// Held keys stay among the ready.
     SweepsNothing,
+    /// Only what is named leaves the ready set.
+    SweepsTheNamedAlone,
     /// Every key leaves the ready set.
     SweepsEverything,
     /// A held key stays held.
