@@ -1,12 +1,15 @@
 //! Money between two accounts: booked once, never below the floor, held and
-//! posted in part, taken back, provable.
+//! posted in part, taken back, spent by many at once, provable.
 //! `cargo run -p gozon-example-ledger`
 
 use anyhow::{Context, ensure};
 use gozon_ledger::{
-    AccountId, Asset, Ledger, LedgerConfig, NewAccount, PostError, Side, Transfer, TransferId,
+    AccountId, Asset, Ledger, LedgerConfig, NewAccount, PostError, Poster, PosterConfig,
+    PosterError, Side, Transfer, TransferId,
 };
 use gozon_sqlx::sqlite;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 #[tokio::main]
@@ -93,6 +96,42 @@ async fn main() -> anyhow::Result<()> {
     }
     let balance = ledger.balance(bob).await?.context("no account")?;
     ensure!(balance.posted == 4_990, "{balance:?}");
+
+    // Sixty requests at once, none with a transaction of its own, all on the
+    // same two accounts: a poster commits together what comes together.
+    let poster = Poster::new(ledger.clone(), PosterConfig::default())?;
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn({
+        let (poster, shutdown) = (poster.clone(), shutdown.clone());
+        async move { poster.run(shutdown).await }
+    });
+    let mut requests = JoinSet::new();
+    for _ in 0..60 {
+        let ticket = Transfer::new(TransferId(Uuid::now_v7()), "ticket")
+            .debit(alice, &rub, 100)
+            .credit(bob, &rub, 100);
+        let poster = poster.clone();
+        requests.spawn(async move { buy(&poster, ticket).await });
+    }
+    let answers = requests.join_all().await;
+    let sold = answers.iter().filter(|answer| **answer == "sold").count();
+    println!("{sold} tickets sold, {} refused", answers.len() - sold);
+    shutdown.cancel();
+    running.await?; // returns when whatever waited has its answer
+
     ensure!(ledger.verify().await?.is_clean(), "the books do not agree");
     Ok(())
+}
+
+/// What one request does.
+async fn buy(poster: &Poster, ticket: Transfer) -> &'static str {
+    match poster.post(ticket).await {
+        Ok(_) => "sold",
+        Err(PosterError::Refused(PostError::InsufficientFunds { .. })) => "no money",
+        Err(PosterError::Refused(_) | PosterError::TooLarge { .. }) => "not like this",
+        // Nothing was posted.
+        Err(PosterError::Overloaded { .. } | PosterError::Stopped) => "busy",
+        // It may stand in the books: the same transfer again tells.
+        Err(PosterError::TimedOut | PosterError::Lost | PosterError::Failed(_)) => "ask again",
+    }
 }
