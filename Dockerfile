@@ -1,23 +1,31 @@
 # One stage builds every binary; one target per service carries one of them.
 #
 #   docker build --target orders .
+#
+# Whoever wants the same bits again names the images by digest:
+# --build-arg RUST_IMAGE=rust@sha256:…, --build-arg BASE_IMAGE=debian@sha256:…
+ARG RUST_IMAGE=rust:1-trixie
+ARG BASE_IMAGE=debian:trixie-slim
 
-FROM rust:1-trixie AS build
+FROM ${RUST_IMAGE} AS manifests
 WORKDIR /src
 COPY . .
-# The caches stay on the building machine: registry and finished dependencies
-# are not fetched and compiled again after a change to our own code.
-RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
-    --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --release --locked --bins \
-      --package gozon-shop --package gozon-gateway --package gozon-orders --package gozon-payments \
-    && mkdir /binaries \
-    && for name in gozon gozon-gateway gozon-orders gozon-payments; do \
-         install -m 755 "target/release/$name" /binaries/; \
-       done
+RUN sh deploy/image/stubs.sh
 
 
-FROM debian:trixie-slim AS base
+FROM ${RUST_IMAGE} AS build
+WORKDIR /src
+# An image has no debugger. The names of functions stay, for backtraces.
+ENV CARGO_INCREMENTAL=0 CARGO_PROFILE_RELEASE_DEBUG=none CARGO_PROFILE_RELEASE_STRIP=debuginfo
+COPY --from=manifests /src .
+# A layer: it lasts until a manifest changes, and travels with a builder's cache.
+RUN sh deploy/image/build.sh dependencies
+COPY . .
+# The mount is only quicker: it keeps our own crates of the last build.
+RUN --mount=type=cache,target=/cache,sharing=locked sh deploy/image/build.sh binaries
+
+
+FROM ${BASE_IMAGE} AS base
 RUN groupadd --system --gid 10001 gozon \
     && useradd --system --uid 10001 --gid gozon --no-create-home --home-dir /nonexistent \
       --shell /usr/sbin/nologin gozon \

@@ -13,14 +13,19 @@ const HTTP: [(&str, &str); 6] = [
     ("GOZON_DRAIN_TIMEOUT", "8s"),
 ];
 const LOGS: [(&str, &str); 2] = [("GOZON_LOG", "info"), ("GOZON_LOG_FORMAT", "text")];
-const DATABASE: [(&str, &str); 5] = [
+const DATABASE: [(&str, &str); 6] = [
     ("DATABASE_URL", ""),
+    ("DATABASE_URL_FILE", ""),
     ("GOZON_DB_SCHEMA", ""),
     ("GOZON_DB_POOL", "10"),
     ("GOZON_DB_ACQUIRE_TIMEOUT", "5s"),
     ("GOZON_DB_START_TIMEOUT", "30s"),
 ];
-const BROKER: [(&str, &str); 2] = [("AMQP_URL", ""), ("GOZON_AMQP_PREFIX", "")];
+const BROKER: [(&str, &str); 3] = [
+    ("AMQP_URL", ""),
+    ("AMQP_URL_FILE", ""),
+    ("GOZON_AMQP_PREFIX", ""),
+];
 const SHOP: [(&str, &str); 1] = [("GOZON_CURRENCY", "RUB")];
 const RECONCILER: [(&str, &str); 1] = [("GOZON_RECONCILE_AFTER", "60s")];
 const GATEWAY: [(&str, &str); 14] = [

@@ -2,6 +2,7 @@
 //! variable and the mend, and shows no secret.
 
 mod help;
+mod secrets;
 mod starting;
 mod stored;
 mod wrong;

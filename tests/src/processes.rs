@@ -28,6 +28,7 @@ const SHOWN_LINES: usize = 80;
 #[derive(Debug, Clone)]
 pub struct Program {
     binary: &'static str,
+    folder: Option<PathBuf>,
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
     ready_at: Option<SocketAddr>,
@@ -57,10 +58,18 @@ impl Program {
     pub fn named(binary: &'static str) -> Self {
         Self {
             binary,
+            folder: None,
             arguments: vec![],
             environment: BTreeMap::new(),
             ready_at: None,
         }
+    }
+
+    /// Takes the binary from this folder, one of another version.
+    #[must_use]
+    pub fn from_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
     }
 
     /// Adds an argument of the command line.
@@ -110,10 +119,13 @@ impl Program {
     pub fn spawn(&self) -> Result<Process> {
         let log = log_path(self.binary)?;
         let output = File::create(&log).with_context(|| format!("{}", log.display()))?;
-        let mut command = Command::new(binary_path(self.binary)?);
+        let mut command = Command::new(binary_path(self.folder.as_deref(), self.binary)?);
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
-            if text.starts_with("GOZON_") || text == "DATABASE_URL" || text == "AMQP_URL" {
+            if ["GOZON_", "DATABASE_URL", "AMQP_URL"]
+                .iter()
+                .any(|begin| text.starts_with(begin))
+            {
                 command.env_remove(&name);
             }
         }
@@ -257,11 +269,12 @@ impl Drop for Process {
     }
 }
 
-fn binary_path(name: &str) -> Result<PathBuf> {
-    let folder = match std::env::var_os("GOZON_TEST_BIN_DIR") {
-        Some(folder) => PathBuf::from(folder),
+fn binary_path(folder: Option<&Path>, name: &str) -> Result<PathBuf> {
+    let folder = match (folder, std::env::var_os("GOZON_TEST_BIN_DIR")) {
+        (Some(folder), _) => folder.to_owned(),
+        (None, Some(folder)) => PathBuf::from(folder),
         // Test binaries lie in `deps`, below the binaries that they start.
-        None => std::env::current_exe()?
+        (None, None) => std::env::current_exe()?
             .ancestors()
             .nth(2)
             .context("the test binary lies in no folder")?

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fs;
 
 use clap::{Arg, Args, Command};
+use gozon_service::settings::file_variable;
 
 /// A row of the table.
 struct Setting {
@@ -69,11 +70,13 @@ fn settings() -> Vec<Setting> {
             let Some(setting) = Setting::of(arg) else {
                 continue;
             };
-            let index = *known.entry(setting.variable.clone()).or_insert_with(|| {
-                settings.push(setting);
-                settings.len() - 1
-            });
-            settings[index].programs.push(program);
+            for setting in [Some(setting), Setting::of_file(arg)].into_iter().flatten() {
+                let index = *known.entry(setting.variable.clone()).or_insert_with(|| {
+                    settings.push(setting);
+                    settings.len() - 1
+                });
+                settings[index].programs.push(program);
+            }
         }
     }
     settings
@@ -85,6 +88,9 @@ impl Setting {
         let default = match (variable.as_str(), arg.get_default_values()) {
             ("GOZON_BIND", _) => "`127.0.0.1:8000`; orders 8001, payments 8002".to_owned(),
             (_, [value]) if !value.is_empty() => format!("`{}`", value.to_str().unwrap()),
+            _ if arg.is_required_set() && file_variable(arg).is_some() => {
+                "must be set, or its file".to_owned()
+            }
             _ if arg.is_required_set() => "must be set".to_owned(),
             _ => "–".to_owned(),
         };
@@ -92,6 +98,19 @@ impl Setting {
             variable,
             default,
             meaning: arg.get_help().unwrap().to_string(),
+            programs: Vec::new(),
+        })
+    }
+}
+
+impl Setting {
+    /// The variable that names a file, beside that of a secret.
+    fn of_file(arg: &Arg) -> Option<Self> {
+        let (variable, meaning) = file_variable(arg)?;
+        Some(Self {
+            variable,
+            default: "–".to_owned(),
+            meaning,
             programs: Vec::new(),
         })
     }

@@ -1,9 +1,9 @@
 //! The guides quote files that are compiled and run, to the letter.
 //!
-//! Before each block of Rust or SQL stands a comment with the file that it is
+//! Before each block of Rust, SQL, shell or YAML stands a comment with the file that it is
 //! from, `<!-- examples/outbox/src/parcels.rs -->`; its lines must stand there
 //! one after the other, whatever the indentation. A block of TOML names a
-//! manifest and has the same dependencies.
+//! manifest and has the same dependencies. What a shell block is from, CI runs.
 
 use crate::{dependencies, root, text};
 
@@ -67,7 +67,7 @@ fn dedented<'a>(lines: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn all_six_guides_are_there_and_the_readme_leads_to_them() {
+fn all_guides_are_there_and_the_readme_leads_to_them() {
     let readme = text("README.md");
     for name in [
         "outbox",
@@ -76,6 +76,8 @@ fn all_six_guides_are_there_and_the_readme_leads_to_them() {
         "transport",
         "operate",
         "upgrade",
+        "compose",
+        "kubernetes",
     ] {
         let path = format!("docs/guides/{name}.md");
         assert!(guides().contains(&path), "{path} is missing");
@@ -92,7 +94,7 @@ fn every_block_of_code_stands_in_a_file_that_runs() {
             block.guide,
             block.lines.first()
         );
-        if !["rust", "sql"].contains(&block.language.as_str()) {
+        if !["rust", "sql", "sh", "yaml"].contains(&block.language.as_str()) {
             continue;
         }
         let path = block.source.as_deref();
@@ -106,6 +108,13 @@ fn every_block_of_code_stands_in_a_file_that_runs() {
             windows.any(|window| dedented(window) == shown),
             "{place} is not in {path}"
         );
+        if block.language == "sh" {
+            let ci = [".github/workflows/ci.yml", ".ci/run"];
+            assert!(
+                ci.contains(&path) || ci.iter().any(|ci| text(ci).contains(path)),
+                "{place} is from {path}, which CI does not run"
+            );
+        }
         quoted += 1;
     }
     assert!(quoted >= 12, "only {quoted} blocks are quoted");

@@ -5,6 +5,7 @@
 
 mod books;
 mod customer;
+mod fleet;
 mod plan;
 mod traffic;
 
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 
 pub use self::books::{Books, Settled};
 pub use self::customer::Customer;
+pub use self::fleet::Fleet;
 pub use self::plan::{Mode, Plan, Service};
 pub use self::traffic::Traffic;
 

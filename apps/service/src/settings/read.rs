@@ -10,7 +10,7 @@ use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 
-use super::{Invocation, Probe, Service, SettingsError, Stop};
+use super::{Invocation, Probe, Service, SettingsError, Stop, secret_file};
 use crate::dead_letters;
 
 /// Reads this process's own arguments and environment.
@@ -80,6 +80,9 @@ fn front(service: &Service, settings: &[Setting]) -> Command {
         if let Some(default) = &setting.default {
             let _ = write!(table, " [default: {default}]");
         }
+        if let Some((variable, meaning)) = &setting.file {
+            let _ = write!(table, "\n  {variable}\n      {meaning}");
+        }
     }
     let command = Command::new(service.name)
         .no_binary_name(true)
@@ -115,14 +118,23 @@ fn read_settings<S: clap::Args>(
         .no_binary_name(true)
         .disable_help_flag(true)
         .mut_args(|arg| arg.env(Resettable::Reset));
-    let argv = settings.iter().filter_map(|setting| {
-        let value = env.get(&setting.variable)?;
-        Some(format!("--{}={value}", setting.long))
-    });
+    let mut argv = Vec::new();
+    // Where a secret came from: what is wrong with it is wrong there.
+    let mut from = HashMap::new();
+    for setting in settings {
+        let value = match &setting.file {
+            None => env.get(&setting.variable).cloned(),
+            Some(_) => secret_file::read(&setting.variable, env)?.map(|(variable, value)| {
+                from.insert(setting.variable.as_str(), variable);
+                value
+            }),
+        };
+        argv.extend(value.map(|value| format!("--{}={value}", setting.long)));
+    }
     command
         .try_get_matches_from(argv)
         .and_then(|matches| S::from_arg_matches(&matches))
-        .map_err(|error| refusal(&error, settings))
+        .map_err(|error| refusal(&error, settings, &from))
 }
 
 struct Setting {
@@ -131,7 +143,8 @@ struct Setting {
     value_name: String,
     help: String,
     default: Option<String>,
-    secret: bool,
+    /// A secret's other variable, and what it means.
+    file: Option<(String, String)>,
 }
 
 impl Setting {
@@ -150,7 +163,7 @@ impl Setting {
                 .first()
                 .map(|value| text(value))
                 .filter(|value| !value.is_empty()),
-            secret: arg.is_hide_env_values_set(),
+            file: secret_file::file_variable(arg),
         })
     }
 
@@ -168,7 +181,11 @@ impl Setting {
     }
 }
 
-fn refusal(error: &clap::Error, settings: &[Setting]) -> SettingsError {
+fn refusal(
+    error: &clap::Error,
+    settings: &[Setting],
+    from: &HashMap<&str, String>,
+) -> SettingsError {
     let named = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(name)) => Some(name.as_str()),
         Some(ContextValue::Strings(names)) => names.first().map(String::as_str),
@@ -184,7 +201,7 @@ fn refusal(error: &clap::Error, settings: &[Setting]) -> SettingsError {
     };
     let reason = match (error.kind(), error.source()) {
         (ErrorKind::MissingRequiredArgument, _) => format!("not set. {}", setting.help),
-        (_, Some(source)) if setting.secret => source.to_string(),
+        (_, Some(source)) if setting.file.is_some() => source.to_string(),
         (_, Some(source)) => format!("`{value}`: {source}; {}", setting.example()),
         (_, None) => match error.get(ContextKind::ValidValue) {
             Some(ContextValue::Strings(valid)) => {
@@ -193,7 +210,8 @@ fn refusal(error: &clap::Error, settings: &[Setting]) -> SettingsError {
             _ => first_line(error),
         },
     };
-    SettingsError::new(&setting.variable, reason)
+    let variable = from.get(setting.variable.as_str());
+    SettingsError::new(variable.unwrap_or(&setting.variable), reason)
 }
 
 fn first_line(error: &clap::Error) -> String {
