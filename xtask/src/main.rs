@@ -7,6 +7,8 @@ mod cargo;
 mod check;
 mod choice;
 mod coverage;
+mod desktop;
+mod install;
 mod keeper;
 mod libraries;
 mod msrv;
@@ -43,6 +45,8 @@ enum Task {
     Api(api::Options),
     /// Packs each library as the registry would get it, and builds it from there
     Publish(publish::Options),
+    /// Checks and tests the desktop window, which is a workspace of its own
+    Desktop(desktop::Options),
     /// Measures what gozon-outbox adds to the clean build of a service with sqlx; takes minutes
     BuildCost(build_cost::Options),
     /// Starts the servers of a test run and keeps them until Ctrl-C, for work with plain `cargo test`
@@ -73,6 +77,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Ci(options) => Ok(check::run()? & coverage::run(&options)?),
         Task::Api(options) => api::run(&options),
         Task::Publish(options) => publish::run(&options),
+        Task::Desktop(options) => desktop::run(&options),
         Task::BuildCost(options) => build_cost::run(&options),
         Task::Servers(options) => keeper::run_until_interrupted(&options).map(|()| true),
         Task::Keep(wanted) => keeper::keep(&wanted).map(|()| true),
