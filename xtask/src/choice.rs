@@ -1,14 +1,12 @@
 //! Which servers a test run uses: those that the environment names, else
 //! Docker, else those installed on the machine, else apt installs them.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use xtask::servers::{Provider, docker, local};
 
 use crate::cargo::say;
+use crate::install;
 
 /// The URL of a PostgreSQL server whose user may create databases.
 pub(crate) const POSTGRES_URL: &str = "GOZON_TEST_POSTGRES_URL";
@@ -22,7 +20,7 @@ pub(crate) struct ServerOptions {
     /// GOZON_TEST_POSTGRES_URL and GOZON_TEST_AMQP_URL
     #[arg(long, value_enum, default_value_t = ServerChoice::Auto)]
     pub(crate) servers: ServerChoice,
-    /// Never installs anything: stops where servers would have to be installed
+    /// Never installs anything with apt: stops where servers, Node or Python are missing
     #[arg(long)]
     pub(crate) no_install: bool,
 }
@@ -93,13 +91,13 @@ impl ServerOptions {
             return Ok(Provider::Local);
         }
         let missing = missing.join(" and ");
-        if self.no_install || !can_install() {
+        if self.no_install || !install::possible() {
             bail!(
                 "no servers for the tests: start Docker, or install {missing}, \
                  or set {POSTGRES_URL} and {AMQP_URL}"
             );
         }
-        install()?;
+        install::with_apt(&packages(), "as no server is there")?;
         let still: Vec<_> = local::missing();
         ensure!(
             still.is_empty(),
@@ -110,13 +108,8 @@ impl ServerOptions {
     }
 }
 
-/// Only Debian-like systems, only as root.
-fn can_install() -> bool {
-    let root = Command::new("id").arg("-u").output();
-    Path::new("/usr/bin/apt-get").exists() && root.is_ok_and(|id| id.stdout == b"0\n")
-}
-
-fn install() -> Result<()> {
+/// What apt calls the servers that are missing.
+fn packages() -> Vec<&'static str> {
     let mut packages = vec![];
     if local::LocalPostgres::find().is_none() {
         packages.push("postgresql");
@@ -124,22 +117,5 @@ fn install() -> Result<()> {
     if local::LocalRabbitMq::find().is_none() {
         packages.push("rabbitmq-server");
     }
-    say(&format!(
-        "installing {} with apt, as no server is there (--no-install refuses); no service is started",
-        packages.join(" and ")
-    ));
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", include_str!("install.sh"), "install.sh"])
-        .args(&packages)
-        .stdin(Stdio::null());
-    // A group of its own: Ctrl-C must not stop it before it has put back what it changed.
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let status = command.status().context("cannot run sh")?;
-    ensure!(
-        status.success(),
-        "apt-get could not install {}",
-        packages.join(" and ")
-    );
-    Ok(())
+    packages
 }

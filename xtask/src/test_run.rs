@@ -1,16 +1,19 @@
 //! The task `test`: servers, one build, every test.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread::JoinHandle;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
 use xtask::servers::Provider;
+use xtask::tools;
 
 use crate::cargo::{binaries, cargo, has, say, step, workspace};
 use crate::choice::{AMQP_URL, POSTGRES_URL, ServerOptions, Servers};
 use crate::coverage::Counting;
+use crate::install;
 use crate::keeper::Keeper;
 
 /// The binaries that stories start as processes, and their packages.
@@ -42,6 +45,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options, counting: Option<&Counting>) -> Result<bool> {
     let start = Instant::now();
     let mut servers = options.servers.choose()?;
+    let tools = options.tools()?;
     let logs = fresh_log_folder()?;
     // They start while cargo builds.
     let mut keeper = Keeper::start(&servers)?;
@@ -57,6 +61,12 @@ pub(crate) fn run(options: &Options, counting: Option<&Counting>) -> Result<bool
     }
     if let Some(keeper) = &mut keeper {
         keeper.wait(&mut servers)?;
+    }
+    if let Some(tools) = tools {
+        let prepared = tools
+            .join()
+            .map_err(|_| anyhow!("preparing tools panicked"))?;
+        prepared.context("newman and aio-pika cannot be installed below the target folder")?;
     }
     say(&describe(&servers));
 
@@ -114,6 +124,30 @@ impl Options {
         command
     }
 
+    /// What the stories need beside servers; prepared while cargo builds.
+    fn tools(&self) -> Result<Option<JoinHandle<Result<()>>>> {
+        if !self.package.is_empty() && !self.package.iter().any(|package| package == STORIES) {
+            return Ok(None);
+        }
+        let missing = tools::missing();
+        if !missing.is_empty() {
+            let names = missing.join(" and ");
+            ensure!(
+                !self.servers.no_install && install::possible(),
+                "no Node or Python for the stories that run newman and aio-pika: install {names}"
+            );
+            install::with_apt(&missing, "as stories run newman and aio-pika")?;
+            let still = tools::missing();
+            ensure!(
+                still.is_empty(),
+                "apt has no working {}",
+                still.join(" and ")
+            );
+        }
+        let target = target_folder()?;
+        Ok(Some(std::thread::spawn(move || tools::prepare(&target))))
+    }
+
     fn selected(&self) -> Vec<&str> {
         self.packages(&[])
     }
@@ -163,16 +197,20 @@ fn with_environment<'a>(
 }
 
 /// Emptied at the start, not at the end: the logs of the last run stay.
-fn fresh_log_folder() -> Result<std::path::PathBuf> {
-    let logs = binaries()?
-        .parent()
-        .map_or_else(|| workspace().join("target"), Path::to_owned)
-        .join("test-logs");
+fn fresh_log_folder() -> Result<PathBuf> {
+    let logs = target_folder()?.join("test-logs");
     if logs.exists() {
         std::fs::remove_dir_all(&logs)?;
     }
     std::fs::create_dir_all(&logs)?;
     Ok(logs)
+}
+
+fn target_folder() -> Result<PathBuf> {
+    let binaries = binaries()?;
+    Ok(binaries
+        .parent()
+        .map_or_else(|| workspace().join("target"), Path::to_owned))
 }
 
 fn describe(servers: &Servers) -> String {

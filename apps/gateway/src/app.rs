@@ -203,11 +203,7 @@ async fn is_ready(service: &Upstream) -> Result<(), String> {
 }
 
 fn own_document() -> OpenApi {
-    openapi::base(
-        "Gozon",
-        SERVICE.version,
-        "An online shop: accounts, orders and their payment. Every call names its user in `X-User-Id`.",
-    )
+    openapi::base("Gozon", SERVICE.version, include_str!("introduction.md"))
 }
 
 fn value(document: OpenApi) -> Value {

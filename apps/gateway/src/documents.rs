@@ -10,6 +10,7 @@ use tracing::warn;
 use utoipa::openapi::OpenApi;
 
 use crate::app::Route;
+use crate::contract;
 use crate::openapi::{self, Part};
 use crate::upstream::Upstream;
 
@@ -73,20 +74,22 @@ impl Documents {
             }
         };
         let [orders, payments] = &documents;
+        // In the order in which a reader tries them out.
         let parts = [
-            Part {
-                name: "orders",
-                document: orders,
-                passes: |path| Route::of(path) == Some(Route::Orders),
-            },
             Part {
                 name: "payments",
                 document: payments,
                 passes: |path| Route::of(path) == Some(Route::Payments),
             },
+            Part {
+                name: "orders",
+                document: orders,
+                passes: |path| Route::of(path) == Some(Route::Orders),
+            },
         ];
-        serde_json::from_value(openapi::merge(self.own.clone(), &parts))
-            .map_err(|error| Problem::internal(&error))
+        let mut merged = openapi::merge(self.own.clone(), &parts);
+        contract::add_own_refusals(&mut merged);
+        serde_json::from_value(merged).map_err(|error| Problem::internal(&error))
     }
 }
 

@@ -22,6 +22,7 @@ mod admission;
 mod app;
 mod body;
 mod config;
+mod contract;
 mod documents;
 mod frames;
 mod gateway;

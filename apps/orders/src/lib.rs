@@ -10,6 +10,7 @@ mod order;
 mod orders;
 mod postgres;
 mod reconciler;
+mod refusals;
 mod routes;
 mod service;
 mod settle;

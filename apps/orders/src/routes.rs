@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::orders::{OrderDesk, Snapshot, Wish};
+use crate::refusals::{FindRefused, ListRefused, PlaceRefused, WatchAllRefused, WatchOneRefused};
 use crate::socket::{Conversation, MAX_MESSAGE};
 use crate::view::OrderView;
 use crate::watch::Watchers;
@@ -41,6 +42,7 @@ pub(crate) fn router() -> OpenApiRouter<Desk> {
 /// What is ordered.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"amount": 2490, "description": "Tea"}))]
 struct NewOrder {
     amount: Amount,
     description: Description,
@@ -48,21 +50,36 @@ struct NewOrder {
 
 /// Place an order
 ///
-/// The order is accepted and durable at once; whether it is paid arrives later,
-/// on the WebSocket or by `GET /orders/{id}`. With an `Idempotency-Key` a
-/// repeat is answered with the first answer.
+/// The answer comes as soon as the order is durable, with the status `NEW`.
+/// Payments decides a moment later: the order is then `FINISHED`, or
+/// `CANCELLED` with a `reason`. Watch it on `GET /ws`, or look with
+/// `GET /orders/{id}`. That you have no account, or too little on it, is no
+/// error here: the order is accepted, and cancelled.
+///
+/// Send an `Idempotency-Key`, and a repeat after a lost answer places nothing
+/// twice: it gets the first answer again.
 #[utoipa::path(
     post, path = "/orders", tag = "orders", security(("user_id" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable ASCII characters; kept for 24 hours")),
-    request_body = NewOrder,
+    params(IdempotencyKey),
+    request_body(content = NewOrder, description = "What it costs, in minor units, and what it is.", example = json!({"amount": 2490, "description": "Tea"})),
     responses(
-        (status = 201, description = "Accepted; `Location` leads to it", body = OrderView),
-        (status = 400, description = "Unreadable", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No identity", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The first request under this key is still at work", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is over 64 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "Refused; `errors` names the field", body = Problem, content_type = "application/problem+json"),
+        (
+            status = 201, description = "Accepted. It will be paid or cancelled, whatever happens to the shop meanwhile.", body = OrderView,
+            headers(
+                ("Location" = String, description = "Where the order is, relative to this host"),
+                ("Idempotent-Replayed" = Option<String>, description = "`true` when this is the stored answer of an earlier request"),
+            ),
+            links(
+                ("order" = (operation_id = "find", parameters(("id" = "$response.body#/id")))),
+                ("live" = (operation_id = "watch_one", parameters(("id" = "$response.body#/id")))),
+            ),
+            example = json!({
+                "id": "01a1f942-f0ee-716a-b5de-672789127b42", "user_id": "1", "amount": 2490, "description": "Tea",
+                "status": "NEW", "reason": null, "version": 1, "currency": "RUB",
+                "created_at": "2026-11-20T14:01:16.270112Z", "updated_at": "2026-11-20T14:01:16.270112Z"
+            })
+        ),
+        PlaceRefused,
     )
 )]
 async fn place(
@@ -85,14 +102,23 @@ async fn place(
 
 /// List your orders
 ///
-/// Newest first; the next page is in the `Link` header.
+/// Newest first, `limit` at most. While there are older ones, the answer has a
+/// `Link` with `rel="next"`: follow it as it is, and no order is missed or shown
+/// twice, however many are placed meanwhile.
 #[utoipa::path(
     get, path = "/orders", tag = "orders", security(("user_id" = [])),
     params(Page),
     responses(
-        (status = 200, description = "Your orders", body = Vec<OrderView>),
-        (status = 400, description = "Unreadable", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No identity", body = Problem, content_type = "application/problem+json"),
+        (
+            status = 200, description = "Your orders; an empty list when there are none.", body = Vec<OrderView>,
+            headers(("Link" = Option<String>, description = "The next page, relative to this host: `</orders?limit=50&cursor=…>; rel=\"next\"`. Missing on the last one")),
+            example = json!([{
+                "id": "01a1f942-f0ee-716a-b5de-672789127b42", "user_id": "1", "amount": 2490, "description": "Tea",
+                "status": "FINISHED", "reason": null, "version": 2, "currency": "RUB",
+                "created_at": "2026-11-20T14:01:16.270112Z", "updated_at": "2026-11-20T14:01:16.281612Z"
+            }])
+        ),
+        ListRefused,
     )
 )]
 async fn list(State(desk): State<Desk>, user: UserId, page: Page) -> Result<Response, Problem> {
@@ -113,14 +139,22 @@ async fn list(State(desk): State<Desk>, user: UserId, page: Page) -> Result<Resp
 }
 
 /// Look at one order
+///
+/// As it stands now. To try it out, take the `id` from the answer of
+/// `POST /orders`. Another user's order is not found.
 #[utoipa::path(
     get, path = "/orders/{id}", tag = "orders", security(("user_id" = [])),
-    params(("id" = Uuid, Path, description = "The order")),
+    params(("id" = Uuid, Path, description = "The order's `id`: a UUID with hyphens")),
     responses(
-        (status = 200, description = "The order as it stands", body = OrderView),
-        (status = 400, description = "The id is not a UUID", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No identity", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "You have no such order", body = Problem, content_type = "application/problem+json"),
+        (
+            status = 200, description = "The order as it stands.", body = OrderView,
+            example = json!({
+                "id": "01a1f942-fce8-751e-8e4b-ab0d807f39f4", "user_id": "1", "amount": 900000, "description": "Samovar",
+                "status": "CANCELLED", "reason": "insufficient_funds", "version": 2, "currency": "RUB",
+                "created_at": "2026-11-20T14:01:19.336292Z", "updated_at": "2026-11-20T14:01:19.345115Z"
+            })
+        ),
+        FindRefused,
     )
 )]
 async fn find(
@@ -135,20 +169,21 @@ async fn find(
 
 /// Watch one order (WebSocket)
 ///
-/// JSON text frames: the order as it stands, then each change; versions never
-/// go back.
+/// Text frames of JSON: first the order as it stands, then each change. A
+/// frame's `version` never goes back. The socket stays open after the last
+/// change; close it when you have seen enough.
+///
+/// A page like this one cannot open a WebSocket for you: to try it out, use for
+/// instance `websocat -H 'X-User-Id: 1' ws://127.0.0.1:8000/orders/…/ws`.
 #[utoipa::path(
     get, path = "/orders/{id}/ws", tag = "live", security(("user_id" = [])),
     params(
-        ("id" = Uuid, Path, description = "The order"),
-        ("user_id" = Option<String>, Query, description = "The demonstration's identity, where a header cannot be set"),
+        ("id" = Uuid, Path, description = "The order's `id`: a UUID with hyphens"),
+        ("user_id" = Option<String>, Query, pattern = "^[A-Za-z0-9._-]{1,64}$", description = "The user, where the header `X-User-Id` cannot be set: in a browser. The header wins"),
     ),
     responses(
-        (status = 101, description = "Frames `{\"type\":\"order.status\",\"order_id\",\"user_id\",\"status\",\"reason\",\"version\",\"updated_at\"}`"),
-        (status = 400, description = "Not a WebSocket handshake", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No identity", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "You have no such order", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many open sockets", body = Problem, content_type = "application/problem+json"),
+        (status = 101, description = "The socket is open. Each frame: `{\"type\":\"order.status\",\"order_id\":\"…\",\"user_id\":\"1\",\"status\":\"FINISHED\",\"reason\":null,\"version\":2,\"updated_at\":\"2026-11-20T14:01:16.281612Z\"}`"),
+        WatchOneRefused,
     )
 )]
 async fn watch_one(
@@ -165,16 +200,19 @@ async fn watch_one(
 
 /// Watch all your orders (WebSocket)
 ///
-/// JSON text frames: the 100 newest orders, then `{"type":"ready"}`, then each
-/// change; versions never go back.
+/// Text frames of JSON: your 100 newest orders as they stand, then
+/// `{"type":"ready"}`, then each change, also of orders that are placed later.
+/// For one order, `version` never goes back. After a lost connection open it
+/// again: what changed meanwhile is among the first frames.
+///
+/// A page like this one cannot open a WebSocket for you: to try it out, use for
+/// instance `websocat -H 'X-User-Id: 1' ws://127.0.0.1:8000/ws`.
 #[utoipa::path(
     get, path = "/ws", tag = "live", security(("user_id" = [])),
-    params(("user_id" = Option<String>, Query, description = "The demonstration's identity, where a header cannot be set")),
+    params(("user_id" = Option<String>, Query, pattern = "^[A-Za-z0-9._-]{1,64}$", description = "The user, where the header `X-User-Id` cannot be set: in a browser. The header wins")),
     responses(
-        (status = 101, description = "Frames as of `/orders/{id}/ws`, and `{\"type\":\"ready\"}`"),
-        (status = 400, description = "Not a WebSocket handshake", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No identity", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many open sockets", body = Problem, content_type = "application/problem+json"),
+        (status = 101, description = "The socket is open. Frames as of `GET /orders/{id}/ws`, and once `{\"type\":\"ready\"}`"),
+        WatchAllRefused,
     )
 )]
 async fn watch_all(

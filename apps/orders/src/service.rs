@@ -93,7 +93,14 @@ impl<D: OrderStore> OrdersService<D> {
         let base = openapi::base(
             "Gozon orders",
             env!("CARGO_PKG_VERSION"),
-            "Places orders and shows how they go.",
+            "Places orders and shows how they go. Money is kept by payments.",
+        );
+        let base = openapi::with_tags(
+            base,
+            &[
+                ("orders", "Place orders, and look at them."),
+                ("live", "See each change of an order as it happens."),
+            ],
         );
         utoipa_axum::router::OpenApiRouter::with_openapi(base)
             .merge(routes::router())

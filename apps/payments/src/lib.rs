@@ -10,6 +10,7 @@ mod decide;
 mod decision;
 mod metrics;
 mod postgres;
+mod refusals;
 mod routes;
 mod service;
 mod sqlite;

@@ -11,6 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::accounts::{Desk, no_account};
+use crate::refusals::{BalanceRefused, OpenRefused, StatementRefused, TopUpRefused};
 use crate::view::{BalanceView, EntryView};
 
 /// All routes, documented.
@@ -30,22 +31,25 @@ struct NothingToSay {}
 /// How much to add.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"amount": 100_000}))]
 struct TopUp {
     amount: Amount,
 }
 
 /// Open your account
 ///
-/// One account per user; it begins with 0. No body is needed.
+/// One account per user. It begins with 0, in the shop's currency. Nothing can
+/// be said about it, so no body is needed; an empty object is taken too.
 #[utoipa::path(
     post, path = "/accounts", tag = "accounts", security(("user_id" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable ASCII characters; kept for 24 hours")),
+    params(IdempotencyKey),
     responses(
-        (status = 201, description = "Opened", body = BalanceView),
-        (status = 400, description = "Unreadable", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No identity", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "You already have one", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A body that asks for something", body = Problem, content_type = "application/problem+json"),
+        (
+            status = 201, description = "Opened.", body = BalanceView,
+            headers(("Idempotent-Replayed" = Option<String>, description = "`true` when this is the stored answer of an earlier request")),
+            example = json!({"user_id": "1", "balance": 0, "currency": "RUB"})
+        ),
+        OpenRefused,
     )
 )]
 async fn open(
@@ -60,21 +64,23 @@ async fn open(
 
 /// Top up your account
 ///
-/// With an `Idempotency-Key` a repeat moves no money and is answered with the
-/// first answer.
+/// Books the amount from the shop's funding account to yours, and answers with
+/// what you have then. `amount` is in minor units: 1,000.00 roubles are 100000.
+///
+/// Send an `Idempotency-Key`, and a repeat after a lost answer moves no money:
+/// it gets the first answer again. Even after the key has been forgotten the
+/// ledger knows a keyed top-up, and never books it twice.
 #[utoipa::path(
     post, path = "/accounts/topup", tag = "accounts", security(("user_id" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable ASCII characters; kept for 24 hours")),
-    request_body = TopUp,
+    params(IdempotencyKey),
+    request_body(content = TopUp, description = "How much to add, in minor units.", example = json!({"amount": 100_000})),
     responses(
-        (status = 200, description = "Booked", body = BalanceView),
-        (status = 400, description = "Unreadable", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No identity", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "You have no account", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The first request under this key is still at work", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is over 64 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "Refused, or above the highest balance; `errors` names the field", body = Problem, content_type = "application/problem+json"),
+        (
+            status = 200, description = "Booked; this is the balance after it.", body = BalanceView,
+            headers(("Idempotent-Replayed" = Option<String>, description = "`true` when this is the stored answer of an earlier request")),
+            example = json!({"user_id": "1", "balance": 100_000, "currency": "RUB"})
+        ),
+        TopUpRefused,
     )
 )]
 async fn top_up(
@@ -89,12 +95,16 @@ async fn top_up(
 }
 
 /// Look at your balance
+///
+/// What the ledger says now, in minor units: no cache, no delay.
 #[utoipa::path(
     get, path = "/accounts/balance", tag = "accounts", security(("user_id" = [])),
     responses(
-        (status = 200, description = "What you have", body = BalanceView),
-        (status = 401, description = "No identity", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "You have no account", body = Problem, content_type = "application/problem+json"),
+        (
+            status = 200, description = "What you have.", body = BalanceView,
+            example = json!({"user_id": "1", "balance": 97_510, "currency": "RUB"})
+        ),
+        BalanceRefused,
     )
 )]
 async fn balance(
@@ -112,15 +122,24 @@ async fn balance(
 
 /// Look at your statement
 ///
-/// Newest first; the next page is in the `Link` header.
+/// Every movement, newest first, `limit` at most, each with the balance after
+/// it. While there are older ones, the answer has a `Link` with `rel="next"`:
+/// follow it as it is.
 #[utoipa::path(
     get, path = "/accounts/statement", tag = "accounts", security(("user_id" = [])),
     params(Page),
     responses(
-        (status = 200, description = "Your movements", body = Vec<EntryView>),
-        (status = 400, description = "Unreadable", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No identity", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "You have no account", body = Problem, content_type = "application/problem+json"),
+        (
+            status = 200, description = "Your movements; an empty list when there are none.", body = Vec<EntryView>,
+            headers(("Link" = Option<String>, description = "The next page, relative to this host: `</accounts/statement?limit=50&cursor=…>; rel=\"next\"`. Missing on the last one")),
+            example = json!([
+                {"id": "2e051385-e521-5ce9-8f0f-63015a9d1089", "kind": "payment", "amount": -2490, "balance": 97_510,
+                 "order_id": "01a1f942-f0ee-716a-b5de-672789127b42", "created_at": "2026-11-20T14:01:16.278903Z"},
+                {"id": "105b2748-9207-5efc-9584-7ce8b8c2827a", "kind": "topup", "amount": 100_000, "balance": 100_000,
+                 "order_id": null, "created_at": "2026-11-20T14:01:15.745539Z"}
+            ])
+        ),
+        StatementRefused,
     )
 )]
 async fn statement(

@@ -89,6 +89,8 @@ impl<D: PaymentStore> PaymentsService<D> {
             env!("CARGO_PKG_VERSION"),
             "Keeps accounts and decides about the money of orders.",
         );
+        let about = "Open an account, fill it, and see where the money went.";
+        let base = openapi::with_tags(base, &[("accounts", about)]);
         utoipa_axum::router::OpenApiRouter::with_openapi(base)
             .merge(routes::router())
             .into_openapi()

@@ -8,6 +8,9 @@ use axum::http::request::Parts;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::problem::{Code, Problem};
 
@@ -72,6 +75,30 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for IdempotencyKey {
                 .map(Some)
                 .ok_or_else(|| refuse("must be 1 to 255 printable ASCII characters")),
         }
+    }
+}
+
+impl IntoParams for IdempotencyKey {
+    // Without an example value: the page under `/docs` would send it each time,
+    // and every request after the first would be a repeat.
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(255))
+            .pattern(Some("^[ -~]+$"));
+        let header = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .description(Some(
+                "A name for this request, new for each one that is meant: a UUID, say. A repeat with \
+                 the same key and the same body is answered with the stored answer and \
+                 `Idempotent-Replayed: true`, and has no further effect; with another body it is \
+                 refused with 422. Keys belong to a user and an operation and are kept for 24 hours. \
+                 Refused requests are not stored. 1 to 255 printable ASCII characters, quoted or bare.",
+            ))
+            .schema(Some(schema));
+        vec![header.build()]
     }
 }
 

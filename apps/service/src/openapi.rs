@@ -11,6 +11,7 @@ use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_swagger_ui::Config;
@@ -26,7 +27,8 @@ pub const USER_ID: &str = "user_id";
 pub fn base(title: &str, version: &str, description: &str) -> OpenApi {
     let scheme = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
         "X-User-Id",
-        "The demonstration's identity: 1 to 64 of A-Za-z0-9._-, believed as it is.",
+        "Who you are: 1 to 64 letters, digits, dots, underscores or hyphens. Any name will do, and \
+         whoever writes it is that user: this is the identity of a demonstration.",
     )));
     let mut schemas = vec![(Problem::name().into_owned(), Problem::schema())];
     Problem::schemas(&mut schemas);
@@ -45,6 +47,19 @@ pub fn base(title: &str, version: &str, description: &str) -> OpenApi {
                 .build(),
         ))
         .build()
+}
+
+/// Says what each group of operations is about: its tag and a sentence.
+#[must_use]
+pub fn with_tags(mut document: OpenApi, tags: &[(&str, &str)]) -> OpenApi {
+    let tags = tags.iter().map(|(name, about)| {
+        TagBuilder::new()
+            .name(*name)
+            .description(Some(*about))
+            .build()
+    });
+    document.tags = Some(tags.collect());
+    document
 }
 
 /// Puts the paths and components of `others` into `into`, whose title stays.
@@ -94,12 +109,47 @@ async fn page(file: String) -> Response {
         .try_it_out_enabled(true)
         .validator_url("none");
     match utoipa_swagger_ui::serve(&file, Arc::new(config)) {
-        Ok(Some(found)) => (
-            [(CONTENT_TYPE, found.content_type)],
-            found.bytes.into_owned(),
-        )
-            .into_response(),
+        Ok(Some(found)) => {
+            let bytes = match file.as_str() {
+                "index.html" => adapted(&found.bytes, TITLES),
+                "swagger-initializer.js" => adapted(&found.bytes, SIGNED_IN),
+                _ => found.bytes.into_owned(),
+            };
+            ([(CONTENT_TYPE, found.content_type)], bytes).into_response()
+        }
         Ok(None) => Problem::new(Code::NotFound, "there is no such page").into_response(),
         Err(error) => Problem::internal(error.as_ref()).into_response(),
+    }
+}
+
+const TITLES: [&str; 2] = ["<title>Swagger UI</title>", "<title>Gozon: the API</title>"];
+
+/// Every operation asks for a user, so the page begins as one: what a reader
+/// tries out first then works. *Authorize* makes them somebody else.
+const SIGNED_IN: [&str; 2] = [
+    "    presets: [",
+    "    onComplete: () => window.ui.preauthorizeApiKey(\"user_id\", \"1\"),\n    presets: [",
+];
+
+/// The page's own file with one thing exchanged.
+fn adapted(file: &[u8], [from, to]: [&str; 2]) -> Vec<u8> {
+    String::from_utf8_lossy(file).replacen(from, to, 1).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_exchanged_in_the_page_is_there() {
+        for (file, [_, to]) in [
+            ("index.html", TITLES),
+            ("swagger-initializer.js", SIGNED_IN),
+        ] {
+            let response = page(file.to_owned()).await;
+            let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await;
+            let text = String::from_utf8(bytes.unwrap().to_vec()).unwrap();
+            assert!(text.contains(to), "{file}: {text}");
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! The one shape of every refusal: [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)
 //! `application/problem+json`.
 
+mod advice;
 mod code;
+mod documented;
 mod pages;
 mod safety;
 
@@ -19,7 +21,9 @@ use serde::Serialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+pub use advice::Remedy;
 pub use code::Code;
+pub use documented::refusals_by_status;
 pub(crate) use pages::pages;
 pub(crate) use safety::{method_not_allowed, not_found, panicked, rewrite_foreign, safety_mark};
 
