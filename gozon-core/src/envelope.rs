@@ -93,6 +93,25 @@ pub struct Envelope {
     /// `tracestate`, carried along unread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracestate: Option<String>,
+    /// `publishedtime`: when the relay handed it to the transport, UTC; of
+    /// several attempts, this one. `None` if nobody said so, as an older
+    /// producer or one in another language need not.
+    #[serde(
+        rename = "publishedtime",
+        with = "time::serde::rfc3339::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub published_at: Option<OffsetDateTime>,
+    /// When the consumer that has it now received it, UTC. It does not travel:
+    /// transports leave it out, consumers set it.
+    #[serde(
+        rename = "receivedtime",
+        with = "time::serde::rfc3339::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub received_at: Option<OffsetDateTime>,
     /// The payload. Cheap to clone.
     #[serde(skip)]
     pub data: Bytes,
@@ -128,6 +147,8 @@ impl Envelope {
 
 #[cfg(test)]
 mod tests {
+    use time::Duration;
+
     use super::*;
 
     #[test]
@@ -145,6 +166,8 @@ mod tests {
             causation_id: None,
             traceparent: None,
             tracestate: None,
+            published_at: Some(OffsetDateTime::UNIX_EPOCH + Duration::milliseconds(1)),
+            received_at: Some(OffsetDateTime::UNIX_EPOCH + Duration::milliseconds(2)),
             data: Bytes::from_static(b"{}"),
         };
 
@@ -154,5 +177,15 @@ mod tests {
             Envelope::from_stored(&stored, &b"{}"[..]).unwrap(),
             envelope
         );
+    }
+    #[test]
+    fn what_an_older_version_stored_reads_without_the_times_of_its_way() {
+        let stored = r#"{"id": "0190a3a0-0000-7000-8000-000000000000", "source": "/tests",
+            "type": "paid", "time": "2026-01-01T00:00:00Z", "datacontenttype": "text/plain"}"#;
+
+        let read = Envelope::from_stored(stored, &b""[..]).unwrap();
+
+        assert_eq!((read.published_at, read.received_at), (None, None));
+        assert!(!read.attributes_json().unwrap().contains("edtime"));
     }
 }

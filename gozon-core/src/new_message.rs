@@ -40,6 +40,8 @@ impl NewMessage {
                 causation_id: None,
                 traceparent: trace.as_ref().map(|trace| trace.traceparent().to_owned()),
                 tracestate: trace.and_then(|trace| trace.tracestate().map(str::to_owned)),
+                published_at: None,
+                received_at: None,
                 data: Bytes::from(data),
             },
             delay: None,

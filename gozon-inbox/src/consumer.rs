@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gozon_core::{
-    Append, Deliveries, ErrorClass, Received, Subscriber, Subscription, SubscriptionKind,
-    TransportError,
+    Append, Clock, Deliveries, Delivery, ErrorClass, Incoming, Received, Subscriber, Subscription,
+    SubscriptionKind, SystemClock, TransportError,
 };
 use gozon_sqlx::{Database, Db, DbError};
 use tokio::task::JoinSet;
@@ -171,7 +171,7 @@ async fn receive<D: InboxDatabase>(
             received = deliveries.receive(engine.config.max_batch) => received,
         };
         match received {
-            Received::Batch(batch) => match engine.settle(batch, stop).await {
+            Received::Batch(batch) => match engine.settle(noted(batch), stop).await {
                 Ok(()) => {}
                 Err(Stop::Shutdown) => return Ok(Ended::Told),
                 Err(Stop::Failed(error)) => return Err(error),
@@ -187,6 +187,17 @@ async fn receive<D: InboxDatabase>(
         }
     }
     Ok(Ended::Told)
+}
+
+/// Writes down when these arrived, before anything makes them wait.
+fn noted(mut batch: Vec<Delivery>) -> Vec<Delivery> {
+    let now = SystemClock.now();
+    for delivery in &mut batch {
+        if let Incoming::Message(message) = &mut delivery.incoming {
+            message.received_at = Some(now);
+        }
+    }
+    batch
 }
 
 /// Subscribes, waiting for a broker that is away; `None` at shutdown.

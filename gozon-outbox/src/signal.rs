@@ -203,6 +203,8 @@ mod tests {
                 causation_id: None,
                 traceparent: None,
                 tracestate: None,
+                published_at: None,
+                received_at: None,
                 data: bytes::Bytes::new(),
             },
             delay: None,

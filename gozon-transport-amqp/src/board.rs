@@ -195,6 +195,8 @@ mod tests {
                 causation_id: None,
                 traceparent: None,
                 tracestate: None,
+                published_at: None,
+                received_at: None,
                 data: Bytes::new(),
             })
             .collect()

@@ -167,6 +167,8 @@ pub(crate) fn envelope(kind: &str) -> Envelope {
         causation_id: None,
         traceparent: None,
         tracestate: None,
+        published_at: None,
+        received_at: None,
         data: Bytes::from_static(b"{}"),
     }
 }

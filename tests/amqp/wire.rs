@@ -20,6 +20,8 @@ fn complete() -> Envelope {
         causation_id: Some("0190-d".to_owned()),
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
         tracestate: Some("vendor=1".to_owned()),
+        published_at: None,
+        received_at: None,
         data: Bytes::from_static(b"{\"amount\":100}"),
         ..envelope("order_created")
     }

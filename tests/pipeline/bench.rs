@@ -138,6 +138,8 @@ pub(crate) fn message(number: usize) -> NewMessage {
             causation_id: None,
             traceparent: None,
             tracestate: None,
+            published_at: None,
+            received_at: None,
             data: Bytes::from(data),
         },
         delay: None,

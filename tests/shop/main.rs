@@ -1,8 +1,10 @@
 //! The shop, as its users see it: one suite, embedded and on PostgreSQL and
 //! RabbitMQ.
 
+mod journey;
 mod money;
 mod repeats;
+mod statements;
 mod watching;
 
 gozon_tests::for_both_modes! {
@@ -13,6 +15,12 @@ gozon_tests::for_both_modes! {
     the_same_event_delivered_three_times_charges_once = crate::repeats::the_same_event_delivered_three_times_charges_once;
     a_refused_order_is_not_charged_after_a_later_top_up = crate::repeats::a_refused_order_is_not_charged_after_a_later_top_up;
     an_idempotency_key_makes_a_repeat_harmless = crate::repeats::an_idempotency_key_makes_a_repeat_harmless;
+    a_paid_orders_journey_is_whole = crate::journey::a_paid_orders_journey_is_whole;
+    a_refused_orders_journey_says_why = crate::journey::a_refused_orders_journey_says_why;
+    a_journey_is_its_owners_alone = crate::journey::a_journey_is_its_owners_alone;
+    deliveries_without_effect_do_not_change_a_journey = crate::journey::deliveries_without_effect_do_not_change_a_journey;
+    the_times_are_those_of_the_delivery_that_took_effect = crate::journey::the_times_are_those_of_the_delivery_that_took_effect;
+    what_an_older_version_settled_has_no_times = crate::journey::what_an_older_version_settled_has_no_times;
     a_socket_shows_the_order_and_then_its_change = crate::watching::a_socket_shows_the_order_and_then_its_change;
     a_user_never_hears_of_another_users_orders = crate::watching::a_user_never_hears_of_another_users_orders;
 }

@@ -6,7 +6,7 @@ use gozon_tests::shop::{Mode, Service, Shop};
 use serde_json::Value;
 
 /// Every call of the contract, and the success that it promises.
-const CALLS: [(&str, &str, &str); 9] = [
+const CALLS: [(&str, &str, &str); 10] = [
     ("post", "/accounts", "201"),
     ("post", "/accounts/topup", "200"),
     ("get", "/accounts/balance", "200"),
@@ -14,6 +14,7 @@ const CALLS: [(&str, &str, &str); 9] = [
     ("post", "/orders", "201"),
     ("get", "/orders", "200"),
     ("get", "/orders/{id}", "200"),
+    ("get", "/orders/{id}/journey", "200"),
     ("get", "/orders/{id}/ws", "101"),
     ("get", "/ws", "101"),
 ];

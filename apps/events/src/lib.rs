@@ -7,6 +7,8 @@
 
 mod order;
 mod payment;
+mod record;
 
 pub use order::{OrderCreated, OrderStatus, OrderStatusChanged, Reason};
 pub use payment::{PaymentFailed, PaymentSucceeded};
+pub use record::{AccountKind, BookedEntry, BookedTransfer, DecisionRecord};

@@ -2,7 +2,7 @@ use gozon_core::Event;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::Reason;
+use crate::{DecisionRecord, Reason};
 
 /// The order is paid; the money has moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,9 @@ pub struct PaymentSucceeded {
     pub user_id: String,
     /// How much, in minor units.
     pub amount: i64,
+    /// How it came about; absent from older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<DecisionRecord>,
 }
 
 impl Event for PaymentSucceeded {
@@ -37,6 +40,9 @@ pub struct PaymentFailed {
     pub user_id: String,
     /// Why not.
     pub reason: Reason,
+    /// How it came about; absent from older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<DecisionRecord>,
 }
 
 impl Event for PaymentFailed {
@@ -54,6 +60,8 @@ impl Event for PaymentFailed {
 
 #[cfg(test)]
 mod tests {
+    use time::OffsetDateTime;
+
     use super::*;
 
     #[test]
@@ -74,11 +82,53 @@ mod tests {
             order_id: Uuid::nil(),
             user_id: "1".into(),
             reason: Reason::InsufficientFunds,
+            record: None,
         };
 
         assert_eq!(
             serde_json::to_string(&event).unwrap(),
             r#"{"order_id":"00000000-0000-0000-0000-000000000000","user_id":"1","reason":"insufficient_funds"}"#
+        );
+    }
+    #[test]
+    fn a_result_without_a_record_is_one_of_an_older_version() {
+        let older =
+            r#"{"order_id":"00000000-0000-0000-0000-000000000000","user_id":"1","amount":5}"#;
+
+        let read: PaymentSucceeded = serde_json::from_str(older).unwrap();
+
+        assert_eq!(read.record, None);
+        assert_eq!(serde_json::to_string(&read).unwrap(), older);
+    }
+
+    /// What the version before this one read of a result.
+    #[derive(Deserialize)]
+    struct Older {
+        amount: i64,
+    }
+
+    #[test]
+    fn an_older_version_reads_a_result_with_a_record() {
+        let moment = OffsetDateTime::UNIX_EPOCH;
+        let newer = PaymentSucceeded {
+            order_id: Uuid::nil(),
+            user_id: "1".into(),
+            amount: 5,
+            record: Some(DecisionRecord {
+                published_at: Some(moment),
+                received_at: None,
+                decided_at: moment,
+                transfer: None,
+            }),
+        };
+        let written = serde_json::to_string(&newer).unwrap();
+
+        let older: Older = serde_json::from_str(&written).unwrap();
+
+        assert_eq!(older.amount, 5);
+        assert_eq!(
+            serde_json::from_str::<PaymentSucceeded>(&written).unwrap(),
+            newer
         );
     }
 }

@@ -5,6 +5,8 @@
 
 mod broadcast;
 mod config;
+mod journey;
+mod journey_view;
 mod metrics;
 mod order;
 mod orders;

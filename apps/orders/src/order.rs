@@ -4,6 +4,8 @@ use gozon_events::{OrderCreated, OrderStatus, OrderStatusChanged, Reason};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::journey::Settlement;
+
 /// One order as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
@@ -76,12 +78,14 @@ impl Order {
 }
 
 /// What payments decided about an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// The order.
     pub order_id: Uuid,
     /// `None`: paid. Otherwise why not.
     pub refused: Option<Reason>,
+    /// How the decision came about and came here.
+    pub settlement: Settlement,
 }
 
 impl Verdict {

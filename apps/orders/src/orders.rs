@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gozon_core::{Clock, NewMessage};
+use gozon_events::OrderStatus;
+use gozon_outbox::{DeadLetterPage, Outbox};
 use gozon_service::Problem;
 use gozon_service::once::{Answer, Once, RequestKey};
 use gozon_sqlx::{Db, DbError};
 use uuid::Uuid;
 
+use crate::journey::{Journey, Waiting};
 use crate::order::Order;
 use crate::store::OrderStore;
 use crate::{SOURCE, metrics, view};
@@ -39,6 +42,9 @@ pub(crate) trait OrderDesk: Send + Sync {
     /// The user's order with this id.
     async fn find(&self, user: &str, id: Uuid) -> Result<Option<Order>, DbError>;
 
+    /// What happened to the user's order with this id.
+    async fn journey(&self, user: &str, id: Uuid) -> Result<Option<Journey>, Problem>;
+
     /// Those of the user's orders that have these ids.
     async fn among(&self, user: &str, ids: &[Uuid]) -> Result<Vec<Order>, DbError> {
         let mut orders = Vec::new();
@@ -61,6 +67,8 @@ pub(crate) trait OrderDesk: Send + Sync {
 pub(crate) struct Orders<D: OrderStore> {
     /// Where orders are kept.
     pub db: Db<D>,
+    /// Where their events wait.
+    pub outbox: Outbox<D>,
     /// Makes a keyed request take effect once.
     pub once: Once<D>,
     /// Where times come from.
@@ -109,6 +117,26 @@ impl<D: OrderStore> OrderDesk for Orders<D> {
         D::of_user(&self.db, user, id).await
     }
 
+    async fn journey(&self, user: &str, id: Uuid) -> Result<Option<Journey>, Problem> {
+        let Some(recorded) = D::recorded_of_user(&self.db, user, id).await? else {
+            return Ok(None);
+        };
+        if recorded.order.status != OrderStatus::New {
+            return Ok(Some(Journey {
+                recorded,
+                waiting: None,
+            }));
+        }
+        let waiting = self.waiting(id).await?;
+        // Read again: an order that is still NEW after the look into the outbox
+        // was NEW during it, so what stood there was what asks payments.
+        let recorded = D::recorded_of_user(&self.db, user, id).await?;
+        Ok(recorded.map(|recorded| Journey {
+            waiting: (recorded.order.status == OrderStatus::New).then_some(waiting),
+            recorded,
+        }))
+    }
+
     async fn among(&self, user: &str, ids: &[Uuid]) -> Result<Vec<Order>, DbError> {
         D::of_user_among(&self.db, user, ids).await
     }
@@ -120,6 +148,31 @@ impl<D: OrderStore> OrderDesk for Orders<D> {
         limit: i64,
     ) -> Result<Vec<Order>, DbError> {
         D::page_of_user(&self.db, user, before, limit).await
+    }
+}
+
+impl<D: OrderStore> Orders<D> {
+    /// What an order that is NEW waits for.
+    async fn waiting(&self, id: Uuid) -> Result<Waiting, Problem> {
+        let key = id.to_string();
+        let mut reader = self.db.reader().acquire().await.map_err(DbError::from)?;
+        let keys = std::slice::from_ref(&key);
+        let pending = self.outbox.keys_pending(&mut reader, keys).await?;
+        drop(reader);
+        if pending.is_empty() {
+            return Ok(Waiting::Payments);
+        }
+        let page = DeadLetterPage {
+            key: Some(key),
+            limit: 1,
+            ..DeadLetterPage::default()
+        };
+        let dead = self.outbox.dead_letters(&page).await;
+        let dead = dead.map_err(|error| Problem::of(error.class(), &error))?;
+        Ok(match dead.is_empty() {
+            true => Waiting::Broker,
+            false => Waiting::Operator,
+        })
     }
 }
 
@@ -176,50 +229,104 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gozon_core::SystemClock;
+    use gozon_core::{Append, SystemClock};
     use gozon_inbox::{Inbox, InboxConfig};
-    use gozon_outbox::{Outbox, OutboxConfig};
+    use gozon_outbox::OutboxConfig;
     use gozon_sqlx::Sqlite;
 
-    async fn ordered(db: &Db<Sqlite>, user: &str) -> Uuid {
-        let order = Order::accept(
-            user.to_owned(),
-            100,
-            "RUB".to_owned(),
-            "tea".to_owned(),
-            SystemClock.now(),
-        );
-        let mut tx = db.begin().await.unwrap();
-        Sqlite::insert_order(&mut tx, &order, Duration::from_secs(60))
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
-        order.id
+    /// A desk on a database of its own, in a folder that goes with it.
+    struct Scene {
+        desk: Orders<Sqlite>,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Scene {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("orders.db");
+            let db = gozon_sqlx::sqlite::open(&file, &Default::default())
+                .await
+                .unwrap();
+            Sqlite::SCHEMA.run(&db).await.unwrap();
+            let outbox = Outbox::new(db.clone(), OutboxConfig::default()).unwrap();
+            outbox.migrate().await.unwrap();
+            let inbox = Inbox::new(db.clone(), InboxConfig::default()).unwrap();
+            let desk = Orders {
+                db: db.clone(),
+                outbox: outbox.clone(),
+                once: Once::new(db, inbox.requests(), Arc::new(outbox)),
+                clock: Arc::new(SystemClock),
+                currency: "RUB".to_owned(),
+                patience: Duration::from_secs(60),
+            };
+            Self {
+                desk,
+                _folder: folder,
+            }
+        }
+
+        async fn ordered(&self, user: &str) -> Uuid {
+            let order = Order::accept(
+                user.to_owned(),
+                100,
+                "RUB".to_owned(),
+                "tea".to_owned(),
+                SystemClock.now(),
+            );
+            let created = NewMessage::of(SOURCE, &order.created()).unwrap();
+            let mut tx = self.desk.db.begin().await.unwrap();
+            Sqlite::insert_order(&mut tx, &order, Duration::from_secs(60))
+                .await
+                .unwrap();
+            self.desk.outbox.append(&mut tx, &[created]).await.unwrap();
+            tx.commit().await.unwrap();
+            order.id
+        }
+
+        /// What the relay, or the broker, does to the outbox.
+        async fn happens(&self, statement: &'static str) {
+            let done = sqlx::query(statement).execute(self.desk.db.writer()).await;
+            assert!(done.unwrap().rows_affected() > 0);
+        }
+
+        async fn waiting_for(&self, user: &str, order: Uuid) -> Option<Waiting> {
+            let journey = self.desk.journey(user, order).await.unwrap();
+            journey.unwrap().waiting
+        }
+    }
+
+    #[tokio::test]
+    async fn a_new_order_waits_for_whoever_has_its_event() {
+        let scene = Scene::new().await;
+        let order = scene.ordered("anna").await;
+        // Another order's event says nothing about this one.
+        scene.ordered("anna").await;
+
+        let appended = scene.waiting_for("anna", order).await;
+        scene
+            .happens("UPDATE gozon_outbox SET state = 'dead', last_error = 'no' WHERE seq = 1")
+            .await;
+        let refused = scene.waiting_for("anna", order).await;
+        scene
+            .happens("DELETE FROM gozon_outbox WHERE seq = 1")
+            .await;
+        let published = scene.waiting_for("anna", order).await;
+
+        assert_eq!(appended, Some(Waiting::Broker));
+        assert_eq!(refused, Some(Waiting::Operator));
+        assert_eq!(published, Some(Waiting::Payments));
+        assert_eq!(scene.desk.journey("boris", order).await.unwrap(), None);
     }
 
     #[tokio::test]
     async fn after_an_interruption_orders_beyond_the_newest_are_read_too_but_only_the_users() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("orders.db");
-        let db = gozon_sqlx::sqlite::open(&file, &Default::default())
-            .await
-            .unwrap();
-        Sqlite::SCHEMA.run(&db).await.unwrap();
-        let outbox = Outbox::new(db.clone(), OutboxConfig::default()).unwrap();
-        let inbox = Inbox::new(db.clone(), InboxConfig::default()).unwrap();
-        let desk = Orders {
-            db: db.clone(),
-            once: Once::new(db.clone(), inbox.requests(), Arc::new(outbox)),
-            clock: Arc::new(SystemClock),
-            currency: "RUB".to_owned(),
-            patience: Duration::from_secs(60),
-        };
-        let oldest = ordered(&db, "anna").await;
-        let foreign = ordered(&db, "boris").await;
+        let scene = Scene::new().await;
+        let oldest = scene.ordered("anna").await;
+        let foreign = scene.ordered("boris").await;
         for _ in 0..100 {
-            ordered(&db, "anna").await;
+            scene.ordered("anna").await;
         }
-        let snapshot = Snapshot::new(Arc::new(desk), "anna".to_owned(), None);
+        let snapshot = Snapshot::new(Arc::new(scene.desk), "anna".to_owned(), None);
 
         let read = snapshot.read_again(&[oldest, foreign]).await.unwrap();
 

@@ -6,7 +6,7 @@ gozon_service::refusals! {
         BodyTooLarge, UnsupportedMediaType, InvalidBody, IdempotencyKeyReused;
     /// `GET /orders`.
     pub(crate) ListRefused: MalformedQuery, MalformedHeader, IdentityRequired;
-    /// `GET /orders/{id}`.
+    /// `GET /orders/{id}` and its journey.
     pub(crate) FindRefused: MalformedId, MalformedHeader, IdentityRequired, OrderNotFound;
     /// `GET /orders/{id}/ws`.
     pub(crate) WatchOneRefused: WebsocketRequired, MalformedId, MalformedQuery, MalformedHeader,

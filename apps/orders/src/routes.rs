@@ -16,6 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use crate::journey_view::{self, JourneyView};
 use crate::orders::{OrderDesk, Snapshot, Wish};
 use crate::refusals::{FindRefused, ListRefused, PlaceRefused, WatchAllRefused, WatchOneRefused};
 use crate::socket::{Conversation, MAX_MESSAGE};
@@ -35,6 +36,7 @@ pub(crate) fn router() -> OpenApiRouter<Desk> {
     OpenApiRouter::new()
         .routes(routes!(place, list))
         .routes(routes!(find))
+        .routes(routes!(find_journey))
         .routes(routes!(watch_one))
         .routes(routes!(watch_all))
 }
@@ -71,6 +73,7 @@ struct NewOrder {
             ),
             links(
                 ("order" = (operation_id = "find", parameters(("id" = "$response.body#/id")))),
+                ("journey" = (operation_id = "find_journey", parameters(("id" = "$response.body#/id")))),
                 ("live" = (operation_id = "watch_one", parameters(("id" = "$response.body#/id")))),
             ),
             example = json!({
@@ -165,6 +168,40 @@ async fn find(
     let order = desk.orders.find(user.as_str(), id).await?;
     let order = order.ok_or_else(no_such_order)?;
     Ok(axum::Json(OrderView::from(&order)))
+}
+
+/// Follow the journey of one order
+///
+/// What happened to it and when, step by step, each with the service that
+/// recorded it: from the order's acceptance to the change of its status. Steps
+/// that have not happened are shown as such, and `waiting_for` says what is to
+/// happen next.
+///
+/// A service learns of another's steps by its messages. So `published` has no
+/// time until payments has answered, and what payments does is shown once its
+/// answer is here. A step that is `done` without a time was taken by a version
+/// that did not write it down. *Published* means handed to the broker, by the
+/// attempt whose delivery took effect; *received* means by the delivery that
+/// took effect. Each time is from the clock of the service that recorded it.
+#[utoipa::path(
+    get, path = "/orders/{id}/journey", tag = "orders", security(("user_id" = [])),
+    params(("id" = Uuid, Path, description = "The order's `id`: a UUID with hyphens")),
+    responses(
+        (
+            status = 200, description = "What is known of its way.", body = JourneyView,
+            example = json!(journey_view::example())
+        ),
+        FindRefused,
+    )
+)]
+async fn find_journey(
+    State(desk): State<Desk>,
+    user: UserId,
+    PathId(id): PathId,
+) -> Result<axum::Json<JourneyView>, Problem> {
+    let journey = desk.orders.journey(user.as_str(), id).await?;
+    let journey = journey.ok_or_else(no_such_order)?;
+    Ok(axum::Json(JourneyView::from(&journey)))
 }
 
 /// Watch one order (WebSocket)

@@ -112,6 +112,7 @@ impl<D: OrderStore> OrdersService<D> {
         let outbox = Arc::new(self.outbox.clone());
         let orders = Orders {
             db: self.db.clone(),
+            outbox: self.outbox.clone(),
             once: Once::new(self.db.clone(), self.inbox.requests(), outbox),
             clock: Arc::clone(&self.clock),
             currency: self.settings.currency.as_str().to_owned(),

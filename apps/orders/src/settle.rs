@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use gozon_core::{Clock, Envelope, Event, NewMessage};
-use gozon_events::{OrderStatus, PaymentFailed, PaymentSucceeded};
+use gozon_events::{DecisionRecord, OrderStatus, PaymentFailed, PaymentSucceeded};
 use gozon_inbox::{BatchHandler, HandleError};
 use uuid::Uuid;
 
+use crate::journey::Settlement;
 use crate::metrics;
 use crate::order::Verdict;
 use crate::store::OrderStore;
@@ -52,7 +53,10 @@ impl<D: OrderStore> BatchHandler<D::Tx> for SettleOrders<D> {
                 .entry(verdict.order_id)
                 .or_insert((verdict, message));
         }
-        let all: Vec<Verdict> = verdicts.values().map(|(verdict, _)| *verdict).collect();
+        let all: Vec<Verdict> = verdicts
+            .values()
+            .map(|(verdict, _)| verdict.clone())
+            .collect();
 
         for order in D::settle(tx, &all, self.clock.now()).await? {
             if let Some((_, cause)) = verdicts.remove(&order.id) {
@@ -67,7 +71,7 @@ impl<D: OrderStore> BatchHandler<D::Tx> for SettleOrders<D> {
         let repeats: Vec<Uuid> = verdicts.keys().copied().collect();
         for order in D::by_ids_in(tx, &repeats).await? {
             if let Some((verdict, _)) = verdicts.remove(&order.id) {
-                check_repeat(&order, verdict)?;
+                check_repeat(&order, &verdict)?;
             }
         }
         match verdicts.into_keys().next() {
@@ -83,16 +87,28 @@ fn verdict_of(message: &Envelope) -> Result<Verdict, HandleError> {
         return Ok(Verdict {
             order_id: failed.order_id,
             refused: Some(failed.reason),
+            settlement: settlement(message, failed.record),
         });
     }
     let paid: PaymentSucceeded = message.decode()?;
     Ok(Verdict {
         order_id: paid.order_id,
         refused: None,
+        settlement: settlement(message, paid.record),
     })
 }
 
-fn check_repeat(order: &Order, verdict: Verdict) -> Result<(), HandleError> {
+fn settlement(message: &Envelope, decision: Option<DecisionRecord>) -> Settlement {
+    Settlement {
+        event: message.kind.clone(),
+        committed_at: message.time,
+        published_at: message.published_at,
+        received_at: message.received_at,
+        decision,
+    }
+}
+
+fn check_repeat(order: &Order, verdict: &Verdict) -> Result<(), HandleError> {
     let contradicts = match order.status {
         OrderStatus::Finished => verdict.refused.is_some(),
         OrderStatus::Cancelled => verdict.refused.is_none(),

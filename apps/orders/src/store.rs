@@ -7,6 +7,7 @@ use gozon_sqlx::{Db, DbError, Migrations};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::journey::{Recorded, Settlement};
 use crate::order::{Order, Postponed, Unsettled, Verdict};
 
 /// The statements of the orders service, once per database.
@@ -25,8 +26,8 @@ pub trait OrderStore: OutboxDatabase + InboxDatabase {
         patience: Duration,
     ) -> Result<(), DbError>;
 
-    /// Settles the orders that are still NEW, each by its verdict, and returns
-    /// them as they stand now. Orders that settled before are not among them.
+    /// Settles the orders that are still NEW, each by its verdict, in one
+    /// statement that also writes down how, and returns them as they stand now. Orders that settled before are not among them.
     async fn settle(
         tx: &mut Self::Tx,
         verdicts: &[Verdict],
@@ -41,6 +42,13 @@ pub trait OrderStore: OutboxDatabase + InboxDatabase {
 
     /// The user's order, if it is one.
     async fn of_user(db: &Db<Self>, user: &str, id: Uuid) -> Result<Option<Order>, DbError>;
+
+    /// The user's order, if it is one, and how it was settled.
+    async fn recorded_of_user(
+        db: &Db<Self>,
+        user: &str,
+        id: Uuid,
+    ) -> Result<Option<Recorded>, DbError>;
 
     /// The user's orders, newest first, older than `before`.
     async fn page_of_user(
@@ -63,6 +71,17 @@ pub trait OrderStore: OutboxDatabase + InboxDatabase {
     /// Writes down the currency of the shop unless one is written; returns the
     /// one that is.
     async fn claim_currency(db: &Db<Self>, currency: &str) -> Result<String, DbError>;
+}
+
+/// How the verdict came about, as the column keeps it.
+pub(crate) fn journey_text(verdict: &Verdict) -> Result<String, DbError> {
+    serde_json::to_string(&verdict.settlement)
+        .map_err(|error| DbError::Unsuitable(format!("a settlement is not JSON: {error}")))
+}
+
+/// What [`journey_text`] wrote.
+pub(crate) fn settlement(text: &str) -> Result<Settlement, DbError> {
+    serde_json::from_str(text).map_err(|_| unreadable("journey", text))
 }
 
 /// A stored value that no version of this service wrote.

@@ -15,6 +15,9 @@ pub(crate) const TOPUP: &str = "topup";
 /// The transfer code of a payment.
 pub(crate) const PAYMENT: &str = "payment";
 
+/// What the account is called that payments go to.
+pub(crate) const REVENUE: &str = "revenue";
+
 /// The id that `kind` and `name` have for ever.
 pub(crate) fn derived(kind: &str, name: &str) -> Uuid {
     Uuid::new_v5(&NAMESPACE, format!("{kind}:{name}").as_bytes())
@@ -32,7 +35,7 @@ pub(crate) fn funding() -> AccountId {
 
 /// Where the money of payments goes.
 pub(crate) fn revenue() -> AccountId {
-    AccountId(derived("system", "revenue"))
+    AccountId(derived("system", REVENUE))
 }
 
 /// A user's account: never below zero, never above [`CEILING`].
@@ -46,7 +49,7 @@ pub(crate) fn user_account(user: &str, asset: &Asset) -> NewAccount {
 pub(crate) fn system_accounts(asset: &Asset) -> [NewAccount; 2] {
     [
         NewAccount::new(funding(), asset.clone(), Side::Debit, "funding"),
-        NewAccount::new(revenue(), asset.clone(), Side::Credit, "revenue"),
+        NewAccount::new(revenue(), asset.clone(), Side::Credit, REVENUE),
     ]
 }
 

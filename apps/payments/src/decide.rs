@@ -47,9 +47,13 @@ impl<D: PaymentStore> BatchHandler<D::Tx> for DecideOrders<D> {
         out: &mut Vec<NewMessage>,
     ) -> Result<(), HandleError> {
         let wanted = self.read(messages)?;
-        let decisions: Vec<Decision> = wanted.values().map(|(o, _)| Decision::paid(o)).collect();
+        let now = self.clock.now();
+        let decisions: Vec<Decision> = wanted
+            .values()
+            .map(|(order, message)| Decision::paid(order, message, now))
+            .collect();
 
-        let claimed = D::claim(tx, &decisions, self.clock.now()).await?;
+        let claimed = D::claim(tx, &decisions).await?;
         let (fresh, repeated): (Vec<Decision>, Vec<Decision>) = decisions
             .into_iter()
             .partition(|decision| claimed.contains(&decision.order_id));
@@ -116,6 +120,11 @@ impl<D: PaymentStore> DecideOrders<D> {
             .map_err(|error| HandleError::by_class(error.class(), error))?;
         let mut refused = Vec::new();
         for (decision, outcome) in fresh.iter_mut().zip(outcomes) {
+            let account = chart::account_of(&decision.user_id);
+            decision.balance = match &outcome {
+                Ok(posted) => posted.balance_of(account).map(|balance| balance.posted),
+                Err(_) => None,
+            };
             decision.refused = refusal(&decision.user_id, outcome)?;
             refused.extend(decision.refused.map(|reason| (decision.order_id, reason)));
             metrics::decided(decision.refused.map_or("paid", Reason::as_str), 1);

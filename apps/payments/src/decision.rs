@@ -1,6 +1,10 @@
-use gozon_core::{EncodeError, NewMessage};
-use gozon_events::{OrderCreated, PaymentFailed, PaymentSucceeded, Reason};
+use gozon_core::{EncodeError, Envelope, NewMessage};
+use gozon_events::{
+    AccountKind, BookedEntry, BookedTransfer, DecisionRecord, OrderCreated, PaymentFailed,
+    PaymentSucceeded, Reason,
+};
 use gozon_ledger::{Asset, Transfer, TransferId};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::SOURCE;
@@ -17,16 +21,30 @@ pub struct Decision {
     pub amount: i64,
     /// `None`: paid. Otherwise why not.
     pub refused: Option<Reason>,
+    /// When.
+    pub decided_at: OffsetDateTime,
+    /// When the message that asked for it was published.
+    pub published_at: Option<OffsetDateTime>,
+    /// When that message was received.
+    pub received_at: Option<OffsetDateTime>,
+    /// What the user's account held after the payment. Known to the transaction
+    /// that booked it, not to one that repeats the decision.
+    pub balance: Option<i64>,
 }
 
 impl Decision {
-    /// The decision to let the order be paid, as long as the ledger agrees.
-    pub fn paid(order: &OrderCreated) -> Self {
+    /// The decision, taken now, to let the order that `message` speaks of be
+    /// paid, as long as the ledger agrees.
+    pub fn paid(order: &OrderCreated, message: &Envelope, now: OffsetDateTime) -> Self {
         Self {
             order_id: order.order_id,
             user_id: order.user_id.clone(),
             amount: order.amount,
             refused: None,
+            decided_at: now,
+            published_at: message.published_at,
+            received_at: message.received_at,
+            balance: None,
         }
     }
 
@@ -42,6 +60,7 @@ impl Decision {
                     order_id: self.order_id,
                     user_id: self.user_id.clone(),
                     amount: self.amount,
+                    record: Some(self.record()),
                 },
             ),
             Some(reason) => NewMessage::of(
@@ -50,8 +69,40 @@ impl Decision {
                     order_id: self.order_id,
                     user_id: self.user_id.clone(),
                     reason,
+                    record: Some(self.record()),
                 },
             ),
+        }
+    }
+
+    fn record(&self) -> DecisionRecord {
+        let transfer = match self.refused {
+            Some(_) => None,
+            None => Some(self.transfer()),
+        };
+        DecisionRecord {
+            published_at: self.published_at,
+            received_at: self.received_at,
+            decided_at: self.decided_at,
+            transfer,
+        }
+    }
+
+    /// What the transfer did to each account. What the shop's own account holds
+    /// is nobody else's business.
+    fn transfer(&self) -> BookedTransfer {
+        let entry = |kind, name: &str, amount, balance| BookedEntry {
+            kind,
+            name: name.to_owned(),
+            amount,
+            balance,
+        };
+        BookedTransfer {
+            id: payment_id(self.order_id).0,
+            entries: vec![
+                entry(AccountKind::User, &self.user_id, -self.amount, self.balance),
+                entry(AccountKind::Shop, chart::REVENUE, self.amount, None),
+            ],
         }
     }
 }
@@ -59,9 +110,12 @@ impl Decision {
 /// The transfer that pays `order`: from its user to the shop's revenue. Its id
 /// derives from the order, so the ledger itself can never book it twice.
 pub(crate) fn payment(order: &OrderCreated, asset: &Asset) -> Transfer {
-    let id = TransferId(chart::derived("payment", &order.order_id.to_string()));
-    Transfer::new(id, chart::PAYMENT)
+    Transfer::new(payment_id(order.order_id), chart::PAYMENT)
         .debit(chart::account_of(&order.user_id), asset, order.amount)
         .credit(chart::revenue(), asset, order.amount)
         .with_reference(order.order_id.to_string())
+}
+
+fn payment_id(order: Uuid) -> TransferId {
+    TransferId(chart::derived("payment", &order.to_string()))
 }

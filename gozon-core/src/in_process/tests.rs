@@ -29,6 +29,8 @@ fn message(kind: &str) -> Envelope {
         causation_id: None,
         traceparent: None,
         tracestate: None,
+        published_at: None,
+        received_at: None,
         data: Bytes::from_static(b"{}"),
     }
 }

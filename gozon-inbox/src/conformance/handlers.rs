@@ -114,6 +114,8 @@ pub fn envelope(kind: &str) -> Envelope {
         causation_id: None,
         traceparent: None,
         tracestate: None,
+        published_at: None,
+        received_at: None,
         data: (&b"{}"[..]).into(),
     }
 }

@@ -166,6 +166,8 @@ pub fn message(key: Option<&str>, text: &str) -> NewMessage {
             causation_id: None,
             traceparent: None,
             tracestate: None,
+            published_at: None,
+            received_at: None,
             data: Bytes::copy_from_slice(text.as_bytes()),
         },
         delay: None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gozon_core::{Outcome, failpoint};
+use gozon_core::{Clock, Outcome, SystemClock, failpoint};
 use tokio::time::{Instant, timeout};
 
 use super::engine::Engine;
@@ -85,6 +85,11 @@ impl Engine {
         let publisher = Arc::clone(&self.publisher);
         let limit = self.config.publish_timeout;
         let job = self.jobs.spawn(async move {
+            // The row is deleted by the confirm, and only what travels is left.
+            let now = SystemClock.now();
+            for envelope in &mut envelopes {
+                envelope.published_at = Some(now);
+            }
             let answer = timeout(limit, publisher.publish(&envelopes)).await;
             Done::Published(answer.unwrap_or_else(|_| {
                 let reason = format!("no answer within {limit:?}");

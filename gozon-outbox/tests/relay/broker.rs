@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use gozon_core::{Envelope, Outcome, Publisher};
+use time::OffsetDateTime;
 use tokio::sync::watch;
 
 /// Answers `text` at its nth attempt, from 1; `None` confirms.
@@ -14,6 +15,7 @@ type Script = Box<dyn Fn(&str, usize) -> Option<Outcome> + Send>;
 pub(crate) struct Broker {
     script: Mutex<Script>,
     seen: Mutex<Vec<String>>,
+    stamps: Mutex<Vec<Option<OffsetDateTime>>>,
     attempts: Mutex<HashMap<String, usize>>,
     unconfirmed: Mutex<HashSet<String>>,
     overlapped: AtomicBool,
@@ -26,6 +28,7 @@ impl Default for Broker {
         Self {
             script: Mutex::new(Box::new(|_, _| None)),
             seen: Mutex::default(),
+            stamps: Mutex::default(),
             attempts: Mutex::default(),
             unconfirmed: Mutex::default(),
             overlapped: AtomicBool::new(false),
@@ -43,6 +46,11 @@ impl Broker {
     /// Everything it saw, repeats included, in order.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
+    }
+
+    /// When each of [`Broker::seen`] says that it was published.
+    pub(crate) fn stamps(&self) -> Vec<Option<OffsetDateTime>> {
+        self.stamps.lock().unwrap().clone()
     }
 
     /// What it saw of one key, without repeats.
@@ -76,6 +84,7 @@ impl Broker {
     fn arrive(&self, envelope: &Envelope, batch: usize) -> Outcome {
         let text = String::from_utf8(envelope.data.to_vec()).unwrap();
         self.seen.lock().unwrap().push(text.clone());
+        self.stamps.lock().unwrap().push(envelope.published_at);
         let attempt = {
             let mut attempts = self.attempts.lock().unwrap();
             let attempt = attempts.entry(text.clone()).or_default();

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::Broker;
-use gozon_core::Append;
+use gozon_core::{Append, Clock, SystemClock};
 use gozon_outbox::conformance::{Bench, eventually, message};
 use gozon_outbox::store::OutboxStore;
 use gozon_outbox::{OutboxConfig, Relay, RelayError};
@@ -125,6 +125,29 @@ async fn what_is_committed_is_published_and_leaves_the_outbox() {
     seen.sort();
     assert_eq!(seen, [":1", "a:1", "a:2", "b:1"]);
     relay.stop().await;
+}
+
+/// Each attempt its own: the consumer wants to know of the one that arrived.
+#[tokio::test]
+async fn a_message_says_when_this_attempt_to_publish_it_began() {
+    let story = Story::new().await;
+    story.broker.script(|_, attempt| match attempt {
+        1 => broker::nacked(),
+        _ => None,
+    });
+    let appended = SystemClock.now();
+    story.say(&["a:1"]).await;
+    let relay = story.start();
+
+    story.emptied().await;
+    relay.stop().await;
+
+    let stamps = story.broker.stamps();
+    let [Some(first), Some(second)] = stamps[..] else {
+        panic!("not two attempts with their times: {stamps:?}");
+    };
+    assert!(appended <= first && first < second, "{stamps:?}");
+    assert!(second <= SystemClock.now(), "{stamps:?}");
 }
 
 #[tokio::test]

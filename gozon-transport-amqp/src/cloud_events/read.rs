@@ -88,9 +88,18 @@ fn envelope(arrived: &Arrived) -> Result<Envelope, String> {
         causation_id: take("causationid"),
         traceparent: take("traceparent"),
         tracestate: take("tracestate"),
+        published_at: take("publishedtime").and_then(|text| extension_time(&text)),
+        received_at: None,
         source,
         data: arrived.data.clone(),
     })
+}
+
+/// An extension may mean something else to a producer that is not ours, which is
+/// no reason to refuse its message.
+fn extension_time(text: &str) -> Option<OffsetDateTime> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    Some(time.to_offset(time::UtcOffset::UTC))
 }
 
 /// The CloudEvents attributes among the headers, by lower-case name without
@@ -206,6 +215,8 @@ mod tests {
             causation_id: Some("d".into()),
             traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
             tracestate: Some("a=b".into()),
+            published_at: Some(SystemClock.now()),
+            received_at: None,
             data: Bytes::from_static(b"{\"x\":1}"),
         }
     }
@@ -361,6 +372,33 @@ mod tests {
         });
 
         assert!(malformed.reason.contains("ce-type"));
+    }
+
+    #[test]
+    fn when_it_was_published_is_unknown_where_nobody_says_so_in_our_words() {
+        for said in [None, Some("yesterday"), Some("")] {
+            let mut headers = FOREIGN.to_vec();
+            headers.extend(said.map(|text| ("ce-publishedtime", text)));
+
+            assert_eq!(message(arrived(&headers, b"{}")).published_at, None);
+        }
+    }
+
+    #[test]
+    fn when_it_was_received_does_not_travel() {
+        let known = Envelope {
+            received_at: Some(SystemClock.now()),
+            ..envelope()
+        };
+        let wire = write(&known).unwrap();
+
+        let read = message(Arrived {
+            routing_key: wire.routing_key.to_string(),
+            properties: wire.properties,
+            data: wire.data,
+        });
+
+        assert_eq!(read.received_at, None);
     }
 
     #[test]

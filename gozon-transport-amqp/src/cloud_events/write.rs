@@ -2,6 +2,7 @@ use bytes::Bytes;
 use gozon_core::{Envelope, MessageId};
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{PREFIX, SLOT_HEADER, SPEC_VERSION};
@@ -28,10 +29,12 @@ pub(crate) struct Wire {
 /// # Errors
 /// Why no broker could ever take this envelope.
 pub(crate) fn write(envelope: &Envelope) -> Result<Wire, String> {
-    let time = envelope
-        .time
-        .format(&Rfc3339)
-        .map_err(|error| format!("time cannot be written: {error}"))?;
+    let text = |time: OffsetDateTime| {
+        time.format(&Rfc3339)
+            .map_err(|error| format!("time cannot be written: {error}"))
+    };
+    let time = text(envelope.time)?;
+    let published = envelope.published_at.map(text).transpose()?;
     let id = envelope.id.to_string();
     let attributes = [
         ("specversion", Some(SPEC_VERSION)),
@@ -46,6 +49,7 @@ pub(crate) fn write(envelope: &Envelope) -> Result<Wire, String> {
         ("causationid", envelope.causation_id.as_deref()),
         ("traceparent", envelope.traceparent.as_deref()),
         ("tracestate", envelope.tracestate.as_deref()),
+        ("publishedtime", published.as_deref()),
     ];
     let mut headers = FieldTable::default();
     let mut bytes = 0;

@@ -127,6 +127,27 @@ impl Books {
         Ok(())
     }
 
+    /// Takes away what was written down of the orders' journeys, as if a version
+    /// that knew of none had settled them.
+    ///
+    /// # Errors
+    /// When nothing was written down.
+    pub async fn forget_journeys(&self) -> Result<()> {
+        const FORGET: &str = "UPDATE orders SET journey = NULL WHERE journey IS NOT NULL";
+        let forgotten = match self.open()? {
+            Open::Sqlite(pair) => {
+                let done = sqlx::query(FORGET).execute(pair.orders.writer()).await?;
+                done.rows_affected()
+            }
+            Open::Postgres(pair) => {
+                let done = sqlx::query(FORGET).execute(pair.orders.writer()).await?;
+                done.rows_affected()
+            }
+        };
+        ensure!(forgotten > 0, "no journey was written down");
+        Ok(())
+    }
+
     /// Gives a user money past the limit of one top-up: a balance near its
     /// ceiling would take 9,000 of those.
     ///

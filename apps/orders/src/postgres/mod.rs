@@ -10,15 +10,17 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use self::row::{OrderRow, UnsettledRow};
+use self::row::{OrderRow, RecordedRow, UnsettledRow};
+use crate::journey::Recorded;
 use crate::order::{Order, Postponed, Unsettled, Verdict};
-use crate::store::OrderStore;
+use crate::store::{OrderStore, journey_text};
 
 const INSERT: &str = include_str!("sql/insert.sql");
 const SETTLE: &str = include_str!("sql/settle.sql");
 const ORDERS_BY_ID: &str = include_str!("sql/orders_by_id.sql");
 const ORDERS_OF_USER: &str = include_str!("sql/orders_of_user.sql");
 const ORDER_OF_USER: &str = include_str!("sql/order_of_user.sql");
+const RECORDED_OF_USER: &str = include_str!("sql/recorded_of_user.sql");
 const PAGE_OF_USER: &str = include_str!("sql/page_of_user.sql");
 const CLAIM_UNSETTLED: &str = include_str!("sql/claim_unsettled.sql");
 const POSTPONE: &str = include_str!("sql/postpone.sql");
@@ -29,11 +31,18 @@ const CURRENCY: &str = include_str!("sql/currency.sql");
 impl OrderStore for Postgres {
     const SCHEMA: Migrations = Migrations {
         history_table: "orders_migrations",
-        steps: &[Migration {
-            version: 1,
-            name: "orders",
-            sql: include_str!("../../migrations/postgres/0001_orders.sql"),
-        }],
+        steps: &[
+            Migration {
+                version: 1,
+                name: "orders",
+                sql: include_str!("../../migrations/postgres/0001_orders.sql"),
+            },
+            Migration {
+                version: 2,
+                name: "journey",
+                sql: include_str!("../../migrations/postgres/0002_journey.sql"),
+            },
+        ],
     };
 
     async fn insert_order(
@@ -72,10 +81,15 @@ impl OrderStore for Postgres {
             .iter()
             .map(|verdict| verdict.refused.map(|reason| reason.as_str()))
             .collect();
+        let journeys = verdicts
+            .iter()
+            .map(journey_text)
+            .collect::<Result<Vec<String>, DbError>>()?;
         sqlx::query_as::<_, OrderRow>(SETTLE)
             .bind(ids)
             .bind(statuses)
             .bind(reasons)
+            .bind(journeys)
             .bind(now)
             .fetch_all(tx)
             .await?
@@ -112,6 +126,20 @@ impl OrderStore for Postgres {
             .fetch_optional(db.reader())
             .await?
             .map(Order::try_from)
+            .transpose()
+    }
+
+    async fn recorded_of_user(
+        db: &Db<Self>,
+        user: &str,
+        id: Uuid,
+    ) -> Result<Option<Recorded>, DbError> {
+        sqlx::query_as::<_, RecordedRow>(RECORDED_OF_USER)
+            .bind(user)
+            .bind(id)
+            .fetch_optional(db.reader())
+            .await?
+            .map(Recorded::try_from)
             .transpose()
     }
 

@@ -3,8 +3,9 @@ use gozon_sqlx::DbError;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::journey::Recorded;
 use crate::order::{Order, Unsettled};
-use crate::store::unreadable;
+use crate::store::{settlement, unreadable};
 
 #[derive(sqlx::FromRow)]
 pub(super) struct OrderRow {
@@ -39,6 +40,24 @@ impl TryFrom<OrderRow> for Order {
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct RecordedRow {
+    #[sqlx(flatten)]
+    order: OrderRow,
+    journey: Option<String>,
+}
+
+impl TryFrom<RecordedRow> for Recorded {
+    type Error = DbError;
+
+    fn try_from(row: RecordedRow) -> Result<Self, DbError> {
+        Ok(Self {
+            order: row.order.try_into()?,
+            settlement: row.journey.map(|text| settlement(&text)).transpose()?,
         })
     }
 }

@@ -121,6 +121,14 @@ struct NoOrders;
 
 #[async_trait]
 impl OrderDesk for NoOrders {
+    async fn journey(
+        &self,
+        _user: &str,
+        _id: Uuid,
+    ) -> Result<Option<crate::journey::Journey>, Problem> {
+        Ok(None)
+    }
+
     async fn place(&self, _: &str, _: Wish, _: Option<RequestKey>) -> Result<Answer, Problem> {
         Err(Problem::new(Code::NotFound, "nothing is sold here"))
     }

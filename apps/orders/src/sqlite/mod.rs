@@ -11,15 +11,17 @@ use sqlx::SqliteConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use self::row::{OrderRow, UnsettledRow, to_micros};
+use self::row::{OrderRow, RecordedRow, UnsettledRow, to_micros};
+use crate::journey::Recorded;
 use crate::order::{Order, Postponed, Unsettled, Verdict};
-use crate::store::OrderStore;
+use crate::store::{OrderStore, journey_text};
 
 const INSERT: &str = include_str!("sql/insert.sql");
 const SETTLE: &str = include_str!("sql/settle.sql");
 const ORDERS_BY_ID: &str = include_str!("sql/orders_by_id.sql");
 const ORDERS_OF_USER: &str = include_str!("sql/orders_of_user.sql");
 const ORDER_OF_USER: &str = include_str!("sql/order_of_user.sql");
+const RECORDED_OF_USER: &str = include_str!("sql/recorded_of_user.sql");
 const PAGE_OF_USER: &str = include_str!("sql/page_of_user.sql");
 const CLAIM_UNSETTLED: &str = include_str!("sql/claim_unsettled.sql");
 const POSTPONE: &str = include_str!("sql/postpone.sql");
@@ -30,11 +32,18 @@ const CURRENCY: &str = include_str!("sql/currency.sql");
 impl OrderStore for Sqlite {
     const SCHEMA: Migrations = Migrations {
         history_table: "orders_migrations",
-        steps: &[Migration {
-            version: 1,
-            name: "orders",
-            sql: include_str!("../../migrations/sqlite/0001_orders.sql"),
-        }],
+        steps: &[
+            Migration {
+                version: 1,
+                name: "orders",
+                sql: include_str!("../../migrations/sqlite/0001_orders.sql"),
+            },
+            Migration {
+                version: 2,
+                name: "journey",
+                sql: include_str!("../../migrations/sqlite/0002_journey.sql"),
+            },
+        ],
     };
 
     async fn insert_order(
@@ -67,13 +76,14 @@ impl OrderStore for Sqlite {
         let decisions: Vec<_> = verdicts
             .iter()
             .map(|verdict| {
-                json!({
+                Ok(json!({
                     "order_id": verdict.order_id.simple().to_string(),
                     "status": verdict.status().as_str(),
                     "reason": verdict.refused.map(|reason| reason.as_str()),
-                })
+                    "journey": journey_text(verdict)?,
+                }))
             })
-            .collect();
+            .collect::<Result<_, DbError>>()?;
         sqlx::query_as::<_, OrderRow>(SETTLE)
             .bind(json!(decisions).to_string())
             .bind(to_micros(now))
@@ -114,6 +124,20 @@ impl OrderStore for Sqlite {
             .fetch_optional(db.reader())
             .await?
             .map(Order::try_from)
+            .transpose()
+    }
+
+    async fn recorded_of_user(
+        db: &Db<Self>,
+        user: &str,
+        id: Uuid,
+    ) -> Result<Option<Recorded>, DbError> {
+        sqlx::query_as::<_, RecordedRow>(RECORDED_OF_USER)
+            .bind(user)
+            .bind(id)
+            .fetch_optional(db.reader())
+            .await?
+            .map(Recorded::try_from)
             .transpose()
     }
 

@@ -114,6 +114,8 @@ mod tests {
                 causation_id: None,
                 traceparent: None,
                 tracestate: None,
+                published_at: None,
+                received_at: None,
                 data: "too large".into(),
             },
             delay: None,

@@ -21,6 +21,7 @@ pub async fn every_attribute_survives(candidate: &Candidate) -> Verdict {
         causation_id: Some(message(PAID).id.to_string()),
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
         tracestate: Some("rojo=00f067aa0ba902b7,congo=t61rcWkgMzE".to_owned()),
+        published_at: Some(moment + Duration::microseconds(1)),
         ..message(PAID)
     };
     let long = Envelope {
@@ -74,7 +75,7 @@ async fn arrive_unchanged(candidate: &Candidate, sent: Vec<Envelope>) -> Verdict
     publishing.confirmed().await
 }
 
-fn compared(before: &Envelope, after: &Envelope) -> [(&'static str, String, String); 11] {
+fn compared(before: &Envelope, after: &Envelope) -> [(&'static str, String, String); 12] {
     let pair = |name, of: fn(&Envelope) -> String| (name, of(before), of(after));
     [
         pair("source", |e| format!("{:?}", e.source)),
@@ -88,5 +89,6 @@ fn compared(before: &Envelope, after: &Envelope) -> [(&'static str, String, Stri
         pair("causationid", |e| format!("{:?}", e.causation_id)),
         pair("traceparent", |e| format!("{:?}", e.traceparent)),
         pair("tracestate", |e| format!("{:?}", e.tracestate)),
+        pair("publishedtime", |e| format!("{:?}", e.published_at)),
     ]
 }

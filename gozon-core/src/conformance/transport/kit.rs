@@ -87,6 +87,8 @@ pub(super) fn message(kind: &str) -> Envelope {
         causation_id: None,
         traceparent: None,
         tracestate: None,
+        published_at: None,
+        received_at: None,
         data: Bytes::from_static(b"{}"),
     }
 }
