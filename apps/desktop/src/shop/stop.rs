@@ -90,6 +90,9 @@ mod tests {
     fn whoever_reads_is_woken() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut reader = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        reader
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
         let stop = Stop::default();
         stop.reads_from(reader.try_clone().unwrap()).unwrap();
 

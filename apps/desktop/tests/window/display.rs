@@ -34,16 +34,11 @@ impl Display {
         fs::create_dir(&memory).unwrap();
         let mut command = Command::new("Xvfb");
         command
-            .args([
-                "-displayfd",
-                "1",
-                "-screen",
-                "0",
-                SIZE,
-                "-nolisten",
-                "tcp",
-                "-fbdir",
-            ])
+            .args(["-displayfd", "1", "-screen", "0", SIZE])
+            // It would start anew, and refuse whoever comes meanwhile, when its
+            // only client leaves: the bus's helpers come and go.
+            .arg("-noreset")
+            .args(["-nolisten", "tcp", "-fbdir"])
             .arg(&memory);
         let mut process = Process::spawn("Xvfb", folder, &mut command);
         let is_number = |line: &str| line.parse::<u32>().is_ok();
@@ -89,7 +84,8 @@ impl Display {
         display
             .send_event(false, window, EventMask::NO_EVENT, message)
             .unwrap();
-        // An answer to what came after it: the message was not only sent.
+        // An answer to what comes after it says that it has arrived. The server
+        // may forget what a client sent that is gone.
         display.get_input_focus().unwrap().reply().unwrap();
     }
 }
