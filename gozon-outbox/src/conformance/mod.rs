@@ -180,13 +180,13 @@ pub fn texts(rows: &[Row]) -> Vec<String> {
     texts.map(Result::unwrap).collect()
 }
 
-/// Asks again and again until the answer is yes, for ten seconds at most.
+/// Asks again and again until the answer is yes, for a minute at most.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut ask: impl FnMut() -> F) {
     let asking = async {
         while !ask().await {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let answered = tokio::time::timeout(Duration::from_secs(10), asking).await;
+    let answered = tokio::time::timeout(Duration::from_secs(60), asking).await;
     assert!(answered.is_ok(), "never: {what}");
 }

@@ -5,6 +5,8 @@ mod holding;
 mod lane;
 mod message;
 mod room;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
