@@ -39,7 +39,7 @@ enum Task {
     /// Checks without running: format, lints, documentation, each feature alone,
     /// public APIs, packages, the oldest Rust, licences
     Check,
-    /// Everything that must be green before a merge: `check`, then `coverage`
+    /// `check`, then `coverage`; with `desktop`, everything that must be green before a merge
     Ci(coverage::Options),
     /// Compares the public API of each library with its public-api.txt; part of `check`
     Api(api::Options),
