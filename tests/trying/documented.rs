@@ -249,13 +249,20 @@ impl Call<'_> {
             return Ok(());
         }
         let response = &self.operation["responses"][answer.status.to_string()];
-        let example = &response["content"]["application/json"]["example"];
+        let content = &response["content"]["application/json"];
+        let one = content.get("example").into_iter();
+        let several = content["examples"].as_object().into_iter().flatten();
+        let examples: Vec<&Value> = one.chain(several.map(|(_, one)| &one["value"])).collect();
+        ensure!(!examples.is_empty(), "no example");
         let body = answer.json()?;
-        let (shown, real) = (fields(example)?, fields(&body)?);
-        ensure!(
-            shown == real,
-            "the example has {shown:?}, the answer {real:?}"
-        );
+        let real = fields(&body)?;
+        for example in examples {
+            let shown = fields(example)?;
+            ensure!(
+                shown == real,
+                "the example has {shown:?}, the answer {real:?}"
+            );
+        }
         for (name, header) in response["headers"].as_object().into_iter().flatten() {
             // One that is not on every answer is documented as nullable.
             let always = header["schema"]["type"] == "string";

@@ -29,7 +29,7 @@ async fn the_postman_collection_tells_the_truth() -> Result<()> {
         .arg("--reporter-json-export")
         .arg(&report)
         .kill_on_drop(true);
-    let output = timeout(2 * BOUND, run.output())
+    let output = timeout(4 * BOUND, run.output())
         .await
         .context("newman does not end")??;
 
