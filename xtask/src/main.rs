@@ -14,6 +14,7 @@ mod libraries;
 mod msrv;
 mod publish;
 mod test_run;
+mod upgrade;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,8 @@ enum Task {
     Desktop(desktop::Options),
     /// Measures what gozon-outbox adds to the clean build of a service with sqlx; takes minutes
     BuildCost(build_cost::Options),
+    /// Upgrades a running shop from an earlier revision, one instance after the other
+    Upgrade(upgrade::Options),
     /// Starts the servers of a test run and keeps them until Ctrl-C, for work with plain `cargo test`
     Servers(ServerOptions),
     /// Keeps servers until standard input ends; started by the other tasks
@@ -79,6 +82,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Publish(options) => publish::run(&options),
         Task::Desktop(options) => desktop::run(&options),
         Task::BuildCost(options) => build_cost::run(&options),
+        Task::Upgrade(options) => upgrade::run(&options),
         Task::Servers(options) => keeper::run_until_interrupted(&options).map(|()| true),
         Task::Keep(wanted) => keeper::keep(&wanted).map(|()| true),
     }

@@ -175,7 +175,7 @@ impl Options {
     }
 }
 
-fn with_environment<'a>(
+pub(crate) fn with_environment<'a>(
     command: &'a mut Command,
     servers: &Servers,
     logs: &Path,
@@ -197,7 +197,7 @@ fn with_environment<'a>(
 }
 
 /// Emptied at the start, not at the end: the logs of the last run stay.
-fn fresh_log_folder() -> Result<PathBuf> {
+pub(crate) fn fresh_log_folder() -> Result<PathBuf> {
     let logs = target_folder()?.join("test-logs");
     if logs.exists() {
         std::fs::remove_dir_all(&logs)?;
@@ -206,14 +206,14 @@ fn fresh_log_folder() -> Result<PathBuf> {
     Ok(logs)
 }
 
-fn target_folder() -> Result<PathBuf> {
+pub(crate) fn target_folder() -> Result<PathBuf> {
     let binaries = binaries()?;
     Ok(binaries
         .parent()
         .map_or_else(|| workspace().join("target"), Path::to_owned))
 }
 
-fn describe(servers: &Servers) -> String {
+pub(crate) fn describe(servers: &Servers) -> String {
     let place = |url: &Option<String>| {
         let url = url.as_deref().unwrap_or_default();
         let place = url.rsplit_once('@').map_or(url, |(_, place)| place);

@@ -89,7 +89,10 @@ impl Fleet {
             let program = Program::named(binary)
                 .env("DATABASE_URL", database)
                 .env("AMQP_URL", &amqp)
-                .env("GOZON_AMQP_PREFIX", &prefix);
+                .env("GOZON_AMQP_PREFIX", &prefix)
+                // A story that stops instances all the time asks whether they
+                // drain, not how busy the machine is.
+                .env("GOZON_DRAIN_TIMEOUT", "25s");
             (0..count).map(|_| Instance::new(&program)).collect()
         };
         let orders: Result<Vec<_>> = instances("gozon-orders", orders, &orders_db);
