@@ -5,4 +5,5 @@ mod compose;
 mod files;
 mod image;
 mod kubernetes;
+mod schemas;
 mod secrets;

@@ -66,7 +66,9 @@ pub(crate) fn run(options: &Options, counting: Option<&Counting>) -> Result<bool
         let prepared = tools
             .join()
             .map_err(|_| anyhow!("preparing tools panicked"))?;
-        prepared.context("newman and aio-pika cannot be installed below the target folder")?;
+        prepared.context(
+            "newman, aio-pika or kubernetes-validate cannot be installed below the target folder",
+        )?;
     }
     say(&describe(&servers));
 
@@ -134,9 +136,9 @@ impl Options {
             let names = missing.join(" and ");
             ensure!(
                 !self.servers.no_install && install::possible(),
-                "no Node or Python for the stories that run newman and aio-pika: install {names}"
+                "no Node or Python for the stories that run newman and Python: install {names}"
             );
-            install::with_apt(&missing, "as stories run newman and aio-pika")?;
+            install::with_apt(&missing, "as stories run newman and Python")?;
             let still = tools::missing();
             ensure!(
                 still.is_empty(),
@@ -197,7 +199,7 @@ pub(crate) fn with_environment<'a>(
 }
 
 /// Emptied at the start, not at the end: the logs of the last run stay.
-pub(crate) fn fresh_log_folder() -> Result<PathBuf> {
+fn fresh_log_folder() -> Result<PathBuf> {
     let logs = target_folder()?.join("test-logs");
     if logs.exists() {
         std::fs::remove_dir_all(&logs)?;

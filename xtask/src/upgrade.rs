@@ -1,7 +1,7 @@
 //! The task `upgrade`: the story of `tests/upgrade`, with the binaries of an
 //! earlier revision and those of this one.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -35,7 +35,6 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<bool> {
     let start = Instant::now();
     let mut servers = options.servers.choose()?;
-    let logs = test_run::fresh_log_folder()?;
     let mut keeper = Keeper::start(&servers)?;
 
     let revision = match &options.from {
@@ -46,6 +45,11 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let target = test_run::target_folder()?;
     let folder = target.join("upgrade");
     let source = folder.join("source");
+    let logs = folder.join("logs");
+    if logs.exists() {
+        fs::remove_dir_all(&logs)?;
+    }
+    fs::create_dir_all(&logs)?;
     unpack(&revision, &source)?;
     let old = build_old(&target, &folder, &source)?;
     say(&format!(
@@ -65,12 +69,21 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     story.env("GOZON_UPGRADE_FROM", old);
     // What `coverage` has left would write its counts beside the sources.
     story.env("LLVM_PROFILE_FILE", "/dev/null");
+    // The words of every process that ends; the story's own are on the other output.
+    let words = logs.join("upgrade.log");
+    story.stderr(File::create(&words)?);
     let story = test_run::with_environment(&mut story, &servers, &logs)?;
     let passed = story.status().context("the story was not built")?.success();
     let seconds = start.elapsed().as_secs();
     if passed {
         say(&format!("upgraded, {seconds} s in all"));
     } else {
+        // The error is the last that the story says, before what its processes
+        // leave behind.
+        let words = fs::read_to_string(&words)?;
+        for line in words.lines().filter(|line| line.starts_with("Error:")) {
+            say(line);
+        }
         say(&format!(
             "UPGRADE FAILED, {seconds} s in all; logs: {}",
             logs.display()

@@ -1,5 +1,5 @@
 //! Programs of other ecosystems that stories run beside the shop: newman from
-//! npm, aio-pika from PyPI.
+//! npm, aio-pika and kubernetes-validate from PyPI.
 //!
 //! Node and Python are the machine's own. What they need on top is pinned by a
 //! file in the repository and installed below the target folder, once for as
@@ -10,7 +10,7 @@ mod newman;
 mod python;
 
 pub use self::newman::newman;
-pub use self::python::python;
+pub use self::python::{kubernetes_validate, python};
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,7 @@ pub fn missing() -> Vec<&'static str> {
 pub fn prepare(target: &Path) -> Result<()> {
     newman(target)?;
     python(target)?;
+    kubernetes_validate(target)?;
     Ok(())
 }
 

@@ -11,15 +11,32 @@ use super::{done, installed, repository, works};
 /// # Errors
 /// When Python or its `venv` is missing, or PyPI does not answer.
 pub fn python(target: &Path) -> Result<PathBuf> {
-    let requirements = repository().join("examples/python/requirements.txt");
-    let folder = installed(target, "python", &[&requirements], |folder| {
+    let programs = environment(target, "python", "examples/python/requirements.txt")?;
+    Ok(programs.join("python3"))
+}
+
+/// The program that checks Kubernetes' objects, as pinned by
+/// `deploy/kubernetes/requirements.txt`.
+///
+/// # Errors
+/// As [`python`].
+pub fn kubernetes_validate(target: &Path) -> Result<PathBuf> {
+    let pins = "deploy/kubernetes/requirements.txt";
+    let programs = environment(target, "kubernetes", pins)?;
+    Ok(programs.join("kubernetes-validate"))
+}
+
+/// Where the programs of a virtual environment with these packages are.
+fn environment(target: &Path, name: &str, requirements: &str) -> Result<PathBuf> {
+    let requirements = repository().join(requirements);
+    let folder = installed(target, name, &[&requirements], |folder| {
         done(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
-        let mut pip = Command::new(interpreter(folder));
+        let mut pip = Command::new(folder.join("bin/python3"));
         pip.args(["-m", "pip", "install", "--quiet", "--no-input"]);
         pip.args(["--disable-pip-version-check", "--requirement"]);
         done(pip.arg(&requirements))
     })?;
-    Ok(interpreter(&folder))
+    Ok(folder.join("bin"))
 }
 
 pub(super) fn missing() -> Vec<&'static str> {
@@ -29,8 +46,4 @@ pub(super) fn missing() -> Vec<&'static str> {
     } else {
         vec!["python3-venv"]
     }
-}
-
-fn interpreter(folder: &Path) -> PathBuf {
-    folder.join("bin/python3")
 }
