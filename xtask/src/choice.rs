@@ -20,7 +20,7 @@ pub(crate) struct ServerOptions {
     /// GOZON_TEST_POSTGRES_URL and GOZON_TEST_AMQP_URL
     #[arg(long, value_enum, default_value_t = ServerChoice::Auto)]
     pub(crate) servers: ServerChoice,
-    /// Never installs anything with apt: stops where servers, Node or Python are missing
+    /// Never installs anything with apt: stops where servers, Node, Python or Chromium are missing
     #[arg(long)]
     pub(crate) no_install: bool,
 }

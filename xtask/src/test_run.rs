@@ -136,9 +136,9 @@ impl Options {
             let names = missing.join(" and ");
             ensure!(
                 !self.servers.no_install && install::possible(),
-                "no Node or Python for the stories that run newman and Python: install {names}"
+                "no Node, Python or Chromium for the stories that run newman, Python and a browser: install {names}"
             );
-            install::with_apt(&missing, "as stories run newman and Python")?;
+            install::with_apt(&missing, "as stories run newman, Python and a browser")?;
             let still = tools::missing();
             ensure!(
                 still.is_empty(),

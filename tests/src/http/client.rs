@@ -1,6 +1,7 @@
 //! A small client for JSON over HTTP/1.1.
 
 use std::fmt;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -21,6 +22,7 @@ use super::{Answer, BOUND, Socket};
 pub struct Client {
     authority: String,
     headers: HeaderMap,
+    bound: Duration,
     connections: Connections<HttpConnector, Full<Bytes>>,
 }
 
@@ -31,6 +33,7 @@ impl Client {
         Self {
             authority: address.to_string(),
             headers: HeaderMap::new(),
+            bound: BOUND,
             connections: Connections::builder(TokioExecutor::new()).build_http(),
         }
     }
@@ -57,6 +60,15 @@ impl Client {
             HeaderValue::try_from(value).expect("a header's value"),
         );
         client
+    }
+
+    /// The same client, which waits this long for an answer.
+    #[must_use]
+    pub fn with_patience(&self, bound: Duration) -> Self {
+        Self {
+            bound,
+            ..self.clone()
+        }
     }
 
     /// `GET path`.
@@ -106,7 +118,7 @@ impl Client {
                 body: body.collect().await?.to_bytes(),
             })
         };
-        let answered = timeout(BOUND, exchange).await;
+        let answered = timeout(self.bound, exchange).await;
         answered
             .map_err(anyhow::Error::from)
             .flatten()

@@ -1,14 +1,16 @@
 //! Programs of other ecosystems that stories run beside the shop: newman from
-//! npm, aio-pika and kubernetes-validate from PyPI.
+//! npm, aio-pika and kubernetes-validate from PyPI, Chromium.
 //!
-//! Node and Python are the machine's own. What they need on top is pinned by a
+//! Node, Python and Chromium are the machine's own. What the first two need on top is pinned by a
 //! file in the repository and installed below the target folder, once for as
 //! long as that file stays as it is. `cargo xtask test` does so while cargo
 //! builds; a story that runs without it does it by itself.
 
+mod browser;
 mod newman;
 mod python;
 
+pub use self::browser::Browser;
 pub use self::newman::newman;
 pub use self::python::{kubernetes_validate, python};
 
@@ -23,6 +25,7 @@ use anyhow::{Context, Result, ensure};
 pub fn missing() -> Vec<&'static str> {
     let mut packages = newman::missing();
     packages.extend(python::missing());
+    packages.extend(browser::missing());
     packages
 }
 

@@ -5,7 +5,8 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { t } from "./i18n.js";
 
-const SHOWN = 3;
+/** On a phone, news covers what one is doing. */
+const SHOWN = matchMedia("(max-width: 560px)").matches ? 1 : 3;
 const LIFE = 8_000;
 
 export class Toasts {

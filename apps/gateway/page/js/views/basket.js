@@ -69,7 +69,8 @@ function wish(session) {
     },
     async send({ minor, what }, unsure) {
       const placed = await orders.place(minor, what, unsure);
-      fill("", "");
+      // Unless somebody has gone on writing meanwhile.
+      if (description.input.value === what && amount.peek() === minor) fill("", "");
       return t("order.placed", { description: placed.description });
     },
   });
