@@ -26,6 +26,10 @@ pub fn missing() -> Vec<&'static str> {
     let mut packages = newman::missing();
     packages.extend(python::missing());
     packages.extend(browser::missing());
+    // The tour of the READMEs is typed as it is printed.
+    if !works(Command::new("curl").arg("--version")) {
+        packages.push("curl");
+    }
     packages
 }
 
