@@ -7,6 +7,7 @@ use gozon_core::{Clock, Envelope, MessageId, NewMessage, SystemClock};
 use tokio::sync::Semaphore;
 
 use super::probe::Probe;
+use crate::dead::DeadLetter;
 use crate::handler::{BatchHandler, HandleError};
 
 /// How a call of a handler ends, after it has left its effects.
@@ -118,4 +119,11 @@ pub fn envelope(kind: &str) -> Envelope {
         received_at: None,
         data: (&b"{}"[..]).into(),
     }
+}
+
+/// Whether a letter holds all of a message, and when it was received.
+pub(super) fn holds_all(letter: &DeadLetter, message: &Envelope) -> bool {
+    let held = Envelope::from_stored(&letter.attributes, letter.data.clone());
+    let mut held = held.unwrap();
+    held.received_at.take().is_some() && held == *message
 }

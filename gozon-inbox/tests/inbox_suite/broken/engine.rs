@@ -12,6 +12,7 @@ use gozon_inbox::conformance::{Engine, Job};
 use gozon_inbox::{Adapters, BatchHandler, ConsumerError, HandleError};
 use gozon_sqlx::Sqlite;
 use sqlx::SqliteConnection;
+use tokio_util::sync::CancellationToken;
 
 use super::Fault;
 use super::naive::Naive;
@@ -39,8 +40,10 @@ struct Around {
 impl Engine<Sqlite> for Around {
     async fn run(&self, mut job: Job<Sqlite>) -> Result<(), ConsumerError> {
         let fault = self.fault;
+        let shutdown = job.shutdown.clone();
         job.handler = Arc::new(Handling {
             fault,
+            shutdown: shutdown.clone(),
             outbox: Arc::clone(&job.outbox),
             sound: job.handler,
         });
@@ -52,9 +55,8 @@ impl Engine<Sqlite> for Around {
         if fault == Fault::OrdersEverything {
             job.subscription = job.subscription.with_order(4);
         }
-        let shutdown = job.shutdown.clone();
         tokio::select! {
-            // First, so that it drops its batch also where that could go on.
+            // First, as below.
             biased;
             () = shutdown.cancelled(), if fault == Fault::DropsWhatItHolds => Ok(()),
             ended = self.sound.run(job) => ended,
@@ -64,6 +66,7 @@ impl Engine<Sqlite> for Around {
 
 struct Handling {
     fault: Fault,
+    shutdown: CancellationToken,
     outbox: Arc<dyn Append<SqliteConnection>>,
     sound: Arc<dyn BatchHandler<SqliteConnection>>,
 }
@@ -82,7 +85,14 @@ impl BatchHandler<SqliteConnection> for Handling {
                 message.traceparent = None;
             }
         }
-        let handled = self.sound.handle(tx, &messages, out).await;
+        let handled = tokio::select! {
+            // First, so that it drops its batch also where that could go on.
+            biased;
+            () = self.shutdown.cancelled(), if self.fault == Fault::DropsWhatItHolds => {
+                std::future::pending().await
+            }
+            handled = self.sound.handle(tx, &messages, out) => handled,
+        };
         match (self.fault, handled) {
             (Fault::SendsAtOnce, handled) => {
                 self.outbox.append(tx, out).await?;
