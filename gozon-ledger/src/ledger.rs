@@ -1,4 +1,10 @@
-use std::collections::{HashMap, HashSet};
+//! The ledger on a database: it locks, lets the rules decide, and writes.
+
+mod names;
+mod opening;
+mod reading;
+
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -6,12 +12,15 @@ use gozon_core::{Clock, SystemClock};
 use gozon_sqlx::{Db, DbError};
 use tokio::time::Instant;
 
-use crate::rules::{Book, Decision, Recorded, check_text};
+use crate::rules::{Book, Decision};
 use crate::store::{LedgerDatabase, LedgerStore};
 use crate::{
-    Account, AccountId, Balance, ConfigError, Entry, LedgerConfig, LedgerError, Limits, NewAccount,
-    Opening, PostError, Posted, Transfer, TransferId, metrics,
+    ConfigError, LedgerConfig, LedgerError, PostError, Posted, Transfer, TransferId, metrics,
 };
+
+use names::{Names, check_locked};
+
+pub(crate) use opening::check_new;
 
 /// What became of each transfer of a call, in order.
 pub type Outcomes = Vec<Result<Posted, PostError>>;
@@ -61,54 +70,6 @@ impl<D: LedgerDatabase> Ledger<D> {
     /// As [`gozon_sqlx::Migrations::run`].
     pub async fn migrate(&self) -> Result<(), DbError> {
         D::MIGRATIONS.run(&self.db).await
-    }
-
-    /// Opens an account in a transaction of its own. See
-    /// [`Ledger::open_account_in`].
-    ///
-    /// # Errors
-    /// As [`Ledger::open_account_in`]. Repeating is safe.
-    pub async fn open_account(&self, account: &NewAccount) -> Result<Opening, LedgerError> {
-        let mut tx = self.db.begin().await?;
-        let opening = self.open_account_in(&mut tx, account).await?;
-        tx.commit().await?;
-        Ok(opening)
-    }
-
-    /// Opens an account in the caller's transaction.
-    ///
-    /// Opening it again changes nothing. Two statements at most.
-    ///
-    /// # Errors
-    /// [`LedgerError::InvalidAccount`] wrote nothing;
-    /// [`LedgerError::AccountConflict`] if the id belongs to an account with
-    /// another asset, normal side or code.
-    pub async fn open_account_in(
-        &self,
-        tx: &mut D::Tx,
-        account: &NewAccount,
-    ) -> Result<Opening, LedgerError> {
-        check_new(account, &self.config.limits)?;
-        let opened_at = self.clock.now();
-        if self.store.insert_account(tx, account, opened_at).await? {
-            return Ok(Opening::Opened);
-        }
-        let missing = || LedgerError::Corrupt(format!("account {} is and is not", account.id));
-        let found = self.store.identity(tx, account.id).await?;
-        let found = found.ok_or_else(missing)?;
-        let differs = if found.asset != account.asset {
-            "asset"
-        } else if found.normal != account.normal {
-            "normal side"
-        } else if found.code != account.code {
-            "code"
-        } else {
-            return Ok(Opening::AlreadyOpen);
-        };
-        Err(LedgerError::AccountConflict {
-            account: account.id,
-            differs,
-        })
     }
 
     /// Posts the transfers in a transaction of their own. See
@@ -234,74 +195,6 @@ impl<D: LedgerDatabase> Ledger<D> {
         Ok(outcomes.iter().filter(|outcome| moved(outcome)).count())
     }
 
-    /// What the account holds now; `None` if there is no such account.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn balance(&self, account: AccountId) -> Result<Option<Balance>, LedgerError> {
-        let mut reader = self.reader().await?;
-        self.balance_in(&mut reader, account).await
-    }
-
-    /// What the account holds, as the caller's transaction sees it, without a
-    /// lock: by the time of a later statement it may hold something else.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn balance_in(
-        &self,
-        tx: &mut D::Tx,
-        account: AccountId,
-    ) -> Result<Option<Balance>, LedgerError> {
-        Ok(self.balances_in(tx, &[account]).await?.remove(&account))
-    }
-
-    /// The balances of those of the accounts that exist, in one statement.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn balances_in(
-        &self,
-        tx: &mut D::Tx,
-        accounts: &[AccountId],
-    ) -> Result<HashMap<AccountId, Balance>, LedgerError> {
-        let found = self.store.balances(tx, accounts).await?;
-        Ok(found.into_iter().collect())
-    }
-
-    /// Those of the accounts that exist, in one statement.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn accounts_in(
-        &self,
-        tx: &mut D::Tx,
-        accounts: &[AccountId],
-    ) -> Result<HashSet<AccountId>, LedgerError> {
-        Ok(self.balances_in(tx, accounts).await?.into_keys().collect())
-    }
-
-    /// The account's entries, newest first: those below version
-    /// `before_version` (all, if `None`), `limit` or `max_page` at most. The
-    /// version of the last one is the cursor of the next page. Empty also for
-    /// an account that does not exist.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn statement(
-        &self,
-        account: AccountId,
-        before_version: Option<i64>,
-        limit: u32,
-    ) -> Result<Vec<Entry>, LedgerError> {
-        let before = before_version.unwrap_or(i64::MAX);
-        let limit = limit.min(self.config.max_page);
-        let mut reader = self.reader().await?;
-        self.store
-            .statement(&mut reader, account, before, limit)
-            .await
-    }
-
     pub(crate) async fn reader(
         &self,
     ) -> Result<sqlx::pool::PoolConnection<D::Driver>, LedgerError> {
@@ -317,84 +210,6 @@ fn moved(outcome: &Result<Posted, PostError>) -> bool {
 pub(crate) fn expiries(due: Vec<TransferId>) -> Vec<Transfer> {
     let expiry = |hold: TransferId| Transfer::new(hold.of_expiry(), "expire").expiring(hold);
     due.into_iter().map(expiry).collect()
-}
-
-/// What a batch names, each without repeats and sorted by id.
-struct Names {
-    /// The accounts of its legs.
-    accounts: Vec<AccountId>,
-    /// Its own transfers.
-    ids: Vec<TransferId>,
-    /// The transfers that they follow on.
-    named: Vec<TransferId>,
-}
-
-impl Names {
-    fn of(transfers: &[Transfer]) -> Self {
-        let legs = transfers.iter().flat_map(|transfer| &transfer.legs);
-        Self {
-            accounts: distinct(legs.map(|leg| leg.account)),
-            ids: distinct(transfers.iter().map(|transfer| transfer.id)),
-            named: distinct(
-                transfers
-                    .iter()
-                    .filter_map(|transfer| transfer.kind.named()),
-            ),
-        }
-    }
-}
-
-fn distinct<T: Ord>(all: impl Iterator<Item = T>) -> Vec<T> {
-    let mut all: Vec<T> = all.collect();
-    all.sort_unstable();
-    all.dedup();
-    all
-}
-
-/// What a batch follows on must be decided under the locks of its accounts. A
-/// transfer that was recorded after the accounts to be locked were read, and
-/// before the transfers were, is the one case where they are not; to lock them
-/// now would break the order of locks.
-fn check_locked(
-    locked: &[Account],
-    recorded: &[Recorded],
-    named: &[TransferId],
-) -> Result<(), LedgerError> {
-    if named.is_empty() {
-        return Ok(());
-    }
-    let locked: HashSet<AccountId> = locked.iter().map(|account| account.id).collect();
-    for one in recorded {
-        let all = one
-            .balances
-            .iter()
-            .all(|(account, _)| locked.contains(account));
-        if !all && named.binary_search(&one.transfer.id).is_ok() {
-            return Err(LedgerError::Overtaken {
-                transfer: one.transfer.id,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// What can be said of a new account without looking.
-pub(crate) fn check_new(account: &NewAccount, limits: &Limits) -> Result<(), LedgerError> {
-    let reason = if check_text("code", &account.code, 1, Limits::CODE_BYTES).is_err() {
-        "its code must have 1 to 64 bytes without NUL"
-    } else if check_text("metadata", &account.metadata, 0, limits.max_metadata_bytes).is_err() {
-        "its metadata is too long or holds NUL"
-    } else if account.floor.is_some_and(|floor| floor > 0) {
-        "it opens with 0, so its floor must be 0 or less"
-    } else if account.ceiling.is_some_and(|ceiling| ceiling < 0) {
-        "it opens with 0, so its ceiling must be 0 or more"
-    } else {
-        return Ok(());
-    };
-    Err(LedgerError::InvalidAccount {
-        account: account.id,
-        reason,
-    })
 }
 
 fn count(transfers: &[Transfer], outcomes: &Outcomes) {
