@@ -15,6 +15,7 @@ use super::RelayError;
 use super::backoff::Breakers;
 use super::jobs::{self, Done, Held};
 use super::lanes::{LaneId, Lanes, Ticket};
+use super::slice::Slice;
 use super::territory::{Stage, Territory};
 use crate::config::OutboxConfig;
 use crate::local::Local;
@@ -34,6 +35,7 @@ pub(super) struct Engine {
     pub(super) local: Arc<Local>,
     pub(super) jobs: JoinSet<Done>,
     pub(super) lanes: Lanes,
+    pub(super) slice: Slice,
     pub(super) territory: Territory,
     pub(super) breakers: Breakers,
     pub(super) batches: HashMap<Id, Vec<Ticket>>,
@@ -113,6 +115,7 @@ impl Engine {
         let now = Instant::now();
         Self {
             lanes: Lanes::new(config.read_per_key, config.max_held),
+            slice: Slice::new(config.read_per_partition),
             territory: Territory::new(MemberId::generate()),
             breakers: Breakers::new(config.retry_min, config.retry_max.min(PROBE_EVERY)),
             poll: config.poll_min,
@@ -333,9 +336,16 @@ impl Engine {
 
     pub(super) fn can_read(&self, now: Instant) -> bool {
         !self.running.read
-            && self.room() > 0
+            && self.room() >= self.worth_a_read()
             && self.lanes.bytes() < self.config.max_buffered_bytes
             && !self.territory.readable(now).held.is_empty()
+    }
+
+    /// Room that is worth a read. Each walks past all that is in memory already, so
+    /// a relay that is behind takes few large ones; one that is not has the room.
+    fn worth_a_read(&self) -> usize {
+        let limit = usize::try_from(self.config.read_limit).unwrap_or(usize::MAX);
+        limit.min(self.config.max_buffered / 4).max(1)
     }
 
     /// Messages that may still be taken into memory.

@@ -56,6 +56,7 @@ pub(super) struct Look {
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) limit: u32,
+    pub(super) per_partition: u32,
     pub(super) leases: Leases,
 }
 

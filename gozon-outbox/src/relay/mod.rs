@@ -5,6 +5,7 @@ mod lanes;
 mod outcomes;
 mod recall;
 mod reports;
+mod slice;
 mod starting;
 mod territory;
 

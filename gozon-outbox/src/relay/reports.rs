@@ -15,6 +15,7 @@ use super::engine::Engine;
 use super::jobs::{self, Done, Swept};
 use super::lanes::LaneId;
 use super::outcomes::message;
+use super::slice::Brought;
 use super::starting::{DECISIONS, KEPT_PAGE, TRIM_PAUSE};
 use super::territory::Stage;
 use crate::metrics;
@@ -351,10 +352,14 @@ impl Engine {
                 self.lanes.add(message(row));
             }
         }
-        let capped = per_partition
-            .values()
-            .any(|count| *count >= self.config.read_per_partition);
-        if capped || found >= usize::try_from(asked.limit).unwrap_or(usize::MAX) {
+        let count = |many: usize| u32::try_from(many).unwrap_or(u32::MAX);
+        let brought = Brought {
+            messages: count(found),
+            partitions: count(per_partition.len()),
+            widest: per_partition.values().copied().max().unwrap_or(0),
+            full: count(found) >= asked.limit,
+        };
+        if self.slice.learn(asked.per_partition, brought) || brought.full {
             self.nudged = true;
         }
     }

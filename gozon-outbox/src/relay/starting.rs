@@ -169,11 +169,12 @@ impl Engine {
             .read_limit
             .min(u32::try_from(room).unwrap_or(u32::MAX))
             .max(1);
+        let per_partition = self.slice.get();
         let read = Read {
             leases: self.territory.readable(now),
             skip_keys: self.lanes.skip_keys(),
             skip_seqs: self.lanes.skip_seqs(),
-            per_partition: self.config.read_per_partition,
+            per_partition,
             per_key: self.config.read_per_key,
             limit,
             bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
@@ -184,8 +185,12 @@ impl Engine {
             if rows.as_ref().is_ok_and(|rows| !rows.is_empty()) {
                 failpoint!("outbox.read");
             }
-            let leases = read.leases;
-            Done::Read(Asked { limit, leases }, rows)
+            let asked = Asked {
+                limit,
+                per_partition,
+                leases: read.leases,
+            };
+            Done::Read(asked, rows)
         });
     }
 

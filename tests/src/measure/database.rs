@@ -89,10 +89,10 @@ impl Databases {
             .fetch_all(connection)
             .await?;
             let calls: i64 = frequent.iter().map(|(calls, ..)| calls).sum();
-            let each = per_unit(u128::try_from(calls)? * 10, units);
+            let each = per_unit(u128::try_from(calls)? * 1000, units);
             report.row(
                 format!("{phase}: SQL statements of {name}"),
-                format!("{}.{} per {unit}", each / 10, each % 10),
+                format!("{}.{:03} per {unit}", each / 1000, each % 1000),
             );
             eprintln!("{phase}: {name}, most frequent statements (calls, mean µs):");
             for (calls, micros, query) in frequent.iter().take(usize::try_from(SHOWN)?) {

@@ -2,7 +2,9 @@
 -- $3 after which key, $4 after which number without a key. $5 rows per partition.
 --
 -- The first held or dead row of every key, then every one without a key. From
--- key to key through the index: 200,000 rows behind one key cost one step.
+-- key to key through the index: 200,000 rows behind one key cost one step. Also
+-- where every key is NULL the order names it: only this index has that order, and
+-- the primary key leads the planner through the rows of other partitions.
 SELECT o.seq, o.partition, o.key, o.kind, o.state, o.attempts,
     greatest(0, extract(epoch FROM o.retry_at - clock_timestamp()) * 1000000)::int8 AS retry_us
 FROM unnest($1::int4[], $2::bool[], $3::text[], $4::int8[]) AS f (partition, keys_done, key, seq)
@@ -51,7 +53,7 @@ CROSS JOIN LATERAL (
               AND h.partition = f.partition
               AND h.key IS NULL
               AND h.seq > f.seq
-            ORDER BY h.seq
+            ORDER BY h.key, h.seq
             LIMIT $5
         )
     ) AS found

@@ -4,7 +4,8 @@
 -- behind one key; delayed ones by theirs. The ready ones have no index by key,
 -- which every message would pay for at its append: for the keys that are left,
 -- one walk over the first rows of their partitions. Where that does not reach the
--- end, every key counts as pending.
+-- end, every key counts as pending. BETWEEN, as in read.sql: an equality lets the
+-- planner walk through a backlog of other partitions.
 WITH asked AS MATERIALIZED (
     SELECT DISTINCT key, partition
     FROM unnest($1::text[], $2::int4[]) AS a (key, partition)
@@ -38,8 +39,8 @@ walked AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT o.key
         FROM gozon_outbox AS o
-        WHERE o.partition = p.partition AND o.state = 'ready'
-        ORDER BY o.seq
+        WHERE o.partition BETWEEN p.partition AND p.partition AND o.state = 'ready'
+        ORDER BY o.partition, o.seq
         LIMIT $3
     ) AS w
 )

@@ -3,7 +3,12 @@
 -- $9 bytes of payload in all.
 --
 -- One index scan per owned partition: a plain `partition = ANY(..) ORDER BY seq`
--- walks through other owners' rows. The epoch is checked in the same snapshot,
+-- walks through other owners' rows. So does a plain `partition = ..` with ORDER BY
+-- seq, as soon as the statistics know nearly one partition alone: then the planner
+-- follows the primary key, sure to find the first rows at once, and finds none
+-- (3,200 ms beside 500,000 foreign rows, 0.15 ms as it stands here). Behind an
+-- equality it ignores `ORDER BY partition`; behind BETWEEN it does not, and only
+-- the index on both has that order. The epoch is checked in the same snapshot,
 -- because an owner that lost its lease does not know which keys are held.
 -- NOT IN over a sub-select, not `<> ALL`, is hashed also in a generic plan.
 -- A row behind a held or dead one of its key waits. The LIMIT keeps that question
@@ -21,7 +26,7 @@ WITH found AS MATERIALIZED (
         FROM (
             SELECT o.seq, o.key, octet_length(o.data) AS bytes
             FROM gozon_outbox AS o
-            WHERE o.partition = l.partition
+            WHERE o.partition BETWEEN l.partition AND l.partition
               AND o.state = 'ready'
               AND (o.key IS NULL OR o.key NOT IN (SELECT unnest($4::text[])))
               AND o.seq NOT IN (SELECT unnest($5::int8[]))
@@ -34,7 +39,7 @@ WITH found AS MATERIALIZED (
                   AND h.state IN ('held', 'dead')
                 LIMIT 1
               ), 0) <> 1
-            ORDER BY o.seq
+            ORDER BY o.partition, o.seq
             LIMIT $6
         ) AS x
     ) AS r
