@@ -5,39 +5,32 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use gozon_ledger::conformance::{Tamper, concurrency, hand_clock};
-use gozon_ledger::rules::{Changes, Recorded};
-use gozon_ledger::store::{
-    AccountIdentity, AssetTotals, AuditEntry, AuditReservation, EntryRange, LedgerDatabase,
-    LedgerStore,
-};
-use gozon_ledger::{
-    Account, AccountId, AccountState, AsOf, Balance, ChangeRow, Entry, LedgerConfig, LedgerError,
-    NewAccount, PastBalance, RecordedChange, Side, TransferId,
-};
+use gozon_ledger::conformance::{Flaw, Flawed, Tamper, concurrency, hand_clock};
+use gozon_ledger::rules::Changes;
+use gozon_ledger::store::{LedgerDatabase, LedgerStore};
+use gozon_ledger::{Account, AccountId, LedgerConfig, LedgerError, Side, TransferId};
 use gozon_sqlx::Postgres;
 use sqlx::PgConnection;
-use time::OffsetDateTime;
 use tokio::sync::Barrier;
 
 struct ChecksFirst {
-    store: Arc<dyn LedgerStore<PgConnection>>,
     /// Four have read before the first of them goes on, which four connections
     /// do by themselves now and then.
     readers: Barrier,
 }
 
 #[async_trait]
-impl LedgerStore<PgConnection> for ChecksFirst {
+impl Flaw<PgConnection> for ChecksFirst {
     async fn lock_accounts(
         &self,
+        sound: &dyn LedgerStore<PgConnection>,
         tx: &mut PgConnection,
         accounts: &[AccountId],
         _named: &[TransferId],
     ) -> Result<Vec<Account>, LedgerError> {
         let mut found = Vec::new();
         for id in accounts {
-            let page = self.store.audit_accounts(tx, *id, 1).await?;
+            let page = sound.audit_accounts(tx, *id, 1).await?;
             found.extend(page.into_iter().filter(|account| account.id == *id));
         }
         if found.iter().all(|account| account.floor.is_some()) {
@@ -46,10 +39,15 @@ impl LedgerStore<PgConnection> for ChecksFirst {
         Ok(found)
     }
 
-    async fn write(&self, tx: &mut PgConnection, changes: &Changes) -> Result<(), LedgerError> {
+    async fn write(
+        &self,
+        sound: &dyn LedgerStore<PgConnection>,
+        tx: &mut PgConnection,
+        changes: &Changes,
+    ) -> Result<(), LedgerError> {
         let mut changes = changes.clone();
         let ids: Vec<AccountId> = changes.accounts.iter().map(|row| row.id).collect();
-        for account in self.store.lock_accounts(tx, &ids, &[]).await? {
+        for account in sound.lock_accounts(tx, &ids, &[]).await? {
             let mut now = account.clone();
             for entry in &mut changes.entries {
                 if entry.account != now.id {
@@ -69,144 +67,7 @@ impl LedgerStore<PgConnection> for ChecksFirst {
             row.previous_version = account.version;
             (row.version, row.debits, row.credits) = (now.version, now.debits, now.credits);
         }
-        self.store.write(tx, &changes).await
-    }
-
-    async fn insert_account(
-        &self,
-        tx: &mut PgConnection,
-        account: &NewAccount,
-        opened_at: OffsetDateTime,
-    ) -> Result<bool, LedgerError> {
-        self.store.insert_account(tx, account, opened_at).await
-    }
-
-    async fn identity(
-        &self,
-        tx: &mut PgConnection,
-        account: AccountId,
-    ) -> Result<Option<AccountIdentity>, LedgerError> {
-        self.store.identity(tx, account).await
-    }
-
-    async fn account_state(
-        &self,
-        tx: &mut PgConnection,
-        account: AccountId,
-    ) -> Result<Option<AccountState>, LedgerError> {
-        self.store.account_state(tx, account).await
-    }
-
-    async fn write_account_change(
-        &self,
-        tx: &mut PgConnection,
-        change: &ChangeRow,
-    ) -> Result<(), LedgerError> {
-        self.store.write_account_change(tx, change).await
-    }
-
-    async fn account_changes(
-        &self,
-        tx: &mut PgConnection,
-        account: AccountId,
-        before: OffsetDateTime,
-        limit: u32,
-    ) -> Result<Vec<RecordedChange>, LedgerError> {
-        self.store.account_changes(tx, account, before, limit).await
-    }
-
-    async fn find_transfers(
-        &self,
-        tx: &mut PgConnection,
-        transfers: &[TransferId],
-        named: &[TransferId],
-    ) -> Result<Vec<Recorded>, LedgerError> {
-        self.store.find_transfers(tx, transfers, named).await
-    }
-
-    async fn balances(
-        &self,
-        tx: &mut PgConnection,
-        accounts: &[AccountId],
-    ) -> Result<Vec<(AccountId, Balance)>, LedgerError> {
-        self.store.balances(tx, accounts).await
-    }
-
-    async fn due_holds(
-        &self,
-        tx: &mut PgConnection,
-        now: OffsetDateTime,
-        limit: u32,
-    ) -> Result<Vec<TransferId>, LedgerError> {
-        self.store.due_holds(tx, now, limit).await
-    }
-
-    async fn statement(
-        &self,
-        tx: &mut PgConnection,
-        account: AccountId,
-        before: i64,
-        limit: u32,
-    ) -> Result<Vec<Entry>, LedgerError> {
-        self.store.statement(tx, account, before, limit).await
-    }
-
-    async fn balance_at(
-        &self,
-        tx: &mut PgConnection,
-        account: AccountId,
-        as_of: AsOf,
-    ) -> Result<Option<PastBalance>, LedgerError> {
-        self.store.balance_at(tx, account, as_of).await
-    }
-
-    async fn audit_accounts(
-        &self,
-        tx: &mut PgConnection,
-        from: AccountId,
-        limit: u32,
-    ) -> Result<Vec<Account>, LedgerError> {
-        self.store.audit_accounts(tx, from, limit).await
-    }
-
-    async fn audit_entries(
-        &self,
-        tx: &mut PgConnection,
-        range: EntryRange,
-        limit: u32,
-    ) -> Result<Vec<AuditEntry>, LedgerError> {
-        self.store.audit_entries(tx, range, limit).await
-    }
-
-    async fn audit_reservations(
-        &self,
-        tx: &mut PgConnection,
-        range: EntryRange,
-        limit: u32,
-    ) -> Result<Vec<AuditReservation>, LedgerError> {
-        self.store.audit_reservations(tx, range, limit).await
-    }
-
-    async fn audit_transfers(
-        &self,
-        tx: &mut PgConnection,
-        from: TransferId,
-        limit: u32,
-    ) -> Result<Vec<Recorded>, LedgerError> {
-        self.store.audit_transfers(tx, from, limit).await
-    }
-
-    async fn audit_assets(&self, tx: &mut PgConnection) -> Result<Vec<AssetTotals>, LedgerError> {
-        self.store.audit_assets(tx).await
-    }
-
-    async fn audit_open_holds(
-        &self,
-        tx: &mut PgConnection,
-        from: TransferId,
-        last: TransferId,
-    ) -> Result<Vec<TransferId>, LedgerError> {
-        self.store.audit_open_holds(tx, from, last).await
+        sound.write(tx, &changes).await
     }
 }
 
@@ -223,10 +84,10 @@ async fn a_ledger_that_checks_the_floor_before_it_locks_is_caught() {
             .await
             .unwrap();
     }
-    let broken = ledger.with_store(Arc::new(ChecksFirst {
-        store: Postgres::store(),
+    let flaw = ChecksFirst {
         readers: Barrier::new(4),
-    }));
+    };
+    let broken = ledger.with_store(Arc::new(Flawed::new(Postgres::store(), flaw)));
     let (_, hand) = hand_clock();
     let subject = super::OnPostgres { db, ledger: broken };
 

@@ -12,6 +12,7 @@
 pub mod accounts;
 pub mod administration;
 pub mod concurrency;
+mod flawed;
 pub mod held_accounts;
 pub mod holds;
 mod kit;
@@ -23,13 +24,13 @@ pub mod posting;
 pub mod program;
 pub mod resolutions;
 pub mod reversals;
-mod rogue;
 pub mod statements;
 mod tamper;
 mod tamper_holds;
 pub mod transactions;
 pub mod verifying;
 
+pub use flawed::{Flaw, Flawed};
 pub use kit::{HandClock, Subject, hand_clock};
 pub use tamper::{Tamper, tamper_memory};
 pub use tamper_holds::HoldTamper;

@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use gozon_sqlx::Db;
 
 use super::kit::{BANK, account, assert_clean, held, open_users, pay, top_up, user};
-use super::rogue::Rogue;
-use crate::{Ledger, LedgerDatabase, LedgerError, Opening};
+use super::{Flaw, Flawed};
+use crate::store::LedgerStore;
+use crate::{Account, AccountId, Ledger, LedgerDatabase, LedgerError, Opening, TransferId};
 
 /// Accounts, transfers, entries and balances alike; the ids are free again.
 pub async fn a_rollback_removes_everything<D: LedgerDatabase>(db: &Db<D>, ledger: &Ledger<D>) {
@@ -129,7 +131,8 @@ pub async fn the_database_guards_the_limits_by_itself<D: LedgerDatabase>(
     ledger: &Ledger<D>,
 ) {
     open_users(ledger, &[1, 2], 100).await;
-    let rogue = ledger.clone().with_store(Arc::new(Rogue(D::store())));
+    let store = Flawed::new(D::store(), HidesLimits);
+    let rogue = ledger.clone().with_store(Arc::new(store));
     let mut tx = db.begin().await.unwrap();
 
     let guarded = rogue.post_in(&mut tx, &[pay(1, 1, 2, 101)]).await;
@@ -141,4 +144,25 @@ pub async fn the_database_guards_the_limits_by_itself<D: LedgerDatabase>(
     );
     assert_eq!(held(ledger, 1).await, 100);
     assert_clean(ledger).await;
+}
+
+/// Hides floors and ceilings from the rules.
+struct HidesLimits;
+
+#[async_trait]
+impl<Tx: Send> Flaw<Tx> for HidesLimits {
+    async fn lock_accounts(
+        &self,
+        sound: &dyn LedgerStore<Tx>,
+        tx: &mut Tx,
+        accounts: &[AccountId],
+        named: &[TransferId],
+    ) -> Result<Vec<Account>, LedgerError> {
+        let mut found = sound.lock_accounts(tx, accounts, named).await?;
+        for account in &mut found {
+            account.floor = None;
+            account.ceiling = None;
+        }
+        Ok(found)
+    }
 }

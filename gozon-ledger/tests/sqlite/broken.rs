@@ -5,15 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use gozon_ledger::conformance::{TRANSACTION_RULES, transactions};
+use gozon_ledger::conformance::{Flaw, Flawed, TRANSACTION_RULES, transactions};
 use gozon_ledger::rules::{Changes, Recorded};
-use gozon_ledger::store::{
-    AccountIdentity, AssetTotals, AuditEntry, AuditReservation, EntryRange, LedgerDatabase,
-    LedgerStore,
-};
+use gozon_ledger::store::{LedgerDatabase, LedgerStore};
 use gozon_ledger::{
-    Account, AccountId, AccountState, AsOf, Balance, ChangeRow, Entry, Ledger, LedgerConfig,
-    LedgerError, NewAccount, PastBalance, RecordedChange, TransferId,
+    Account, AccountId, Balance, Ledger, LedgerConfig, LedgerError, NewAccount, TransferId,
 };
 use gozon_sqlx::{Db, Sqlite};
 use sqlx::{Executor, SqliteConnection};
@@ -109,11 +105,11 @@ impl Broken {
                 .await
                 .unwrap();
         }
-        let store = Arc::new(Flawed {
-            store: Sqlite::store(),
+        let flaw = OnSqlite {
             db: db.clone(),
             fault: self.fault,
-        });
+        };
+        let store = Arc::new(Flawed::new(Sqlite::store(), flaw));
         // A task, so that a panic is an answer.
         let rule = tokio::spawn((self.check)(db, ledger.with_store(store)));
         rule.await.is_err()
@@ -153,42 +149,43 @@ fn every_rule_about_the_callers_transaction_has_a_store_that_breaks_it() {
     assert!(unproved.is_empty(), "not proved: {unproved:#?}");
 }
 
-/// The store of SQLite with a fault.
-struct Flawed {
-    store: Arc<dyn LedgerStore<SqliteConnection>>,
+/// The fault in the store of SQLite.
+struct OnSqlite {
     db: Db<Sqlite>,
     fault: Fault,
 }
 
-impl Flawed {
+impl OnSqlite {
     fn is(&self, fault: Fault) -> bool {
         self.fault == fault
     }
 }
 
 #[async_trait]
-impl LedgerStore<SqliteConnection> for Flawed {
+impl Flaw<SqliteConnection> for OnSqlite {
     async fn insert_account(
         &self,
+        sound: &dyn LedgerStore<SqliteConnection>,
         tx: &mut SqliteConnection,
         account: &NewAccount,
         opened_at: OffsetDateTime,
     ) -> Result<bool, LedgerError> {
-        let inserted = self.store.insert_account(tx, account, opened_at).await?;
+        let inserted = sound.insert_account(tx, account, opened_at).await?;
         Ok(inserted && !self.is(Fault::TakesTheNewForOld))
     }
 
     async fn lock_accounts(
         &self,
+        sound: &dyn LedgerStore<SqliteConnection>,
         tx: &mut SqliteConnection,
         accounts: &[AccountId],
         named: &[TransferId],
     ) -> Result<Vec<Account>, LedgerError> {
         if self.is(Fault::LoadsOutside) {
             let mut other = self.db.reader().acquire().await?;
-            return self.store.lock_accounts(&mut other, accounts, named).await;
+            return sound.lock_accounts(&mut other, accounts, named).await;
         }
-        let mut found = self.store.lock_accounts(tx, accounts, named).await?;
+        let mut found = sound.lock_accounts(tx, accounts, named).await?;
         if self.is(Fault::FailsForTheMissing) && found.len() < accounts.len() {
             return Err(LedgerError::Corrupt("an account is missing".to_owned()));
         }
@@ -202,6 +199,7 @@ impl LedgerStore<SqliteConnection> for Flawed {
 
     async fn find_transfers(
         &self,
+        sound: &dyn LedgerStore<SqliteConnection>,
         tx: &mut SqliteConnection,
         transfers: &[TransferId],
         named: &[TransferId],
@@ -210,16 +208,21 @@ impl LedgerStore<SqliteConnection> for Flawed {
             true => &transfers[..transfers.len().min(PAGE)],
             false => transfers,
         };
-        self.store.find_transfers(tx, asked, named).await
+        sound.find_transfers(tx, asked, named).await
     }
 
-    async fn write(&self, tx: &mut SqliteConnection, changes: &Changes) -> Result<(), LedgerError> {
+    async fn write(
+        &self,
+        sound: &dyn LedgerStore<SqliteConnection>,
+        tx: &mut SqliteConnection,
+        changes: &Changes,
+    ) -> Result<(), LedgerError> {
         let mut changes = changes.clone();
         if self.is(Fault::WritesOnePage) {
             changes.transfers.truncate(PAGE);
             changes.entries.truncate(2 * PAGE);
         }
-        self.store.write(tx, &changes).await?;
+        sound.write(tx, &changes).await?;
         if self.is(Fault::CommitsByItself) {
             tx.execute("COMMIT").await?;
             tx.execute("BEGIN IMMEDIATE").await?;
@@ -229,14 +232,15 @@ impl LedgerStore<SqliteConnection> for Flawed {
 
     async fn balances(
         &self,
+        sound: &dyn LedgerStore<SqliteConnection>,
         tx: &mut SqliteConnection,
         accounts: &[AccountId],
     ) -> Result<Vec<(AccountId, Balance)>, LedgerError> {
         if self.is(Fault::AsksOutside) {
             let mut other = self.db.reader().acquire().await?;
-            return self.store.balances(&mut other, accounts).await;
+            return sound.balances(&mut other, accounts).await;
         }
-        let mut found = self.store.balances(tx, accounts).await?;
+        let mut found = sound.balances(tx, accounts).await?;
         let is_there = |id: &AccountId, found: &[(AccountId, Balance)]| {
             found.iter().any(|(account, _)| account == id)
         };
@@ -256,119 +260,5 @@ impl LedgerStore<SqliteConnection> for Flawed {
             found.retain(|(account, _)| until.contains(account));
         }
         Ok(found)
-    }
-
-    async fn identity(
-        &self,
-        tx: &mut SqliteConnection,
-        account: AccountId,
-    ) -> Result<Option<AccountIdentity>, LedgerError> {
-        self.store.identity(tx, account).await
-    }
-
-    async fn account_state(
-        &self,
-        tx: &mut SqliteConnection,
-        account: AccountId,
-    ) -> Result<Option<AccountState>, LedgerError> {
-        self.store.account_state(tx, account).await
-    }
-
-    async fn write_account_change(
-        &self,
-        tx: &mut SqliteConnection,
-        change: &ChangeRow,
-    ) -> Result<(), LedgerError> {
-        self.store.write_account_change(tx, change).await
-    }
-
-    async fn account_changes(
-        &self,
-        tx: &mut SqliteConnection,
-        account: AccountId,
-        before: OffsetDateTime,
-        limit: u32,
-    ) -> Result<Vec<RecordedChange>, LedgerError> {
-        self.store.account_changes(tx, account, before, limit).await
-    }
-
-    async fn due_holds(
-        &self,
-        tx: &mut SqliteConnection,
-        now: OffsetDateTime,
-        limit: u32,
-    ) -> Result<Vec<TransferId>, LedgerError> {
-        self.store.due_holds(tx, now, limit).await
-    }
-
-    async fn statement(
-        &self,
-        tx: &mut SqliteConnection,
-        account: AccountId,
-        before: i64,
-        limit: u32,
-    ) -> Result<Vec<Entry>, LedgerError> {
-        self.store.statement(tx, account, before, limit).await
-    }
-
-    async fn balance_at(
-        &self,
-        tx: &mut SqliteConnection,
-        account: AccountId,
-        as_of: AsOf,
-    ) -> Result<Option<PastBalance>, LedgerError> {
-        self.store.balance_at(tx, account, as_of).await
-    }
-
-    async fn audit_accounts(
-        &self,
-        tx: &mut SqliteConnection,
-        from: AccountId,
-        limit: u32,
-    ) -> Result<Vec<Account>, LedgerError> {
-        self.store.audit_accounts(tx, from, limit).await
-    }
-
-    async fn audit_entries(
-        &self,
-        tx: &mut SqliteConnection,
-        range: EntryRange,
-        limit: u32,
-    ) -> Result<Vec<AuditEntry>, LedgerError> {
-        self.store.audit_entries(tx, range, limit).await
-    }
-
-    async fn audit_reservations(
-        &self,
-        tx: &mut SqliteConnection,
-        range: EntryRange,
-        limit: u32,
-    ) -> Result<Vec<AuditReservation>, LedgerError> {
-        self.store.audit_reservations(tx, range, limit).await
-    }
-
-    async fn audit_transfers(
-        &self,
-        tx: &mut SqliteConnection,
-        from: TransferId,
-        limit: u32,
-    ) -> Result<Vec<Recorded>, LedgerError> {
-        self.store.audit_transfers(tx, from, limit).await
-    }
-
-    async fn audit_assets(
-        &self,
-        tx: &mut SqliteConnection,
-    ) -> Result<Vec<AssetTotals>, LedgerError> {
-        self.store.audit_assets(tx).await
-    }
-
-    async fn audit_open_holds(
-        &self,
-        tx: &mut SqliteConnection,
-        from: TransferId,
-        last: TransferId,
-    ) -> Result<Vec<TransferId>, LedgerError> {
-        self.store.audit_open_holds(tx, from, last).await
     }
 }
