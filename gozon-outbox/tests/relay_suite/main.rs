@@ -129,6 +129,8 @@ const CAUGHT: &[(Fault, &str)] = &[
         Fault::DeletesBeforeConfirm,
         "a_message_is_deleted_only_after_it_was_confirmed",
     ),
+    (Fault::SaysNotWhen, "every_attempt_says_when_it_began"),
+    (Fault::SaysWhenFirst, "every_attempt_says_when_it_began"),
     (
         Fault::BuriesAfterFiveTries,
         "an_outage_buries_nothing_however_long",

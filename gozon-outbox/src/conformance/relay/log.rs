@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use gozon_core::{Envelope, MessageId, Outcome};
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::memory::Memory;
@@ -24,6 +25,8 @@ pub struct Arrival {
     pub attempt: usize,
     /// When.
     pub at: Instant,
+    /// When the message says that this attempt began.
+    pub published_at: Option<OffsetDateTime>,
 }
 
 pub(super) struct Log {
@@ -82,6 +85,7 @@ impl Log {
                 kind: envelope.kind.clone(),
                 attempt: *attempt,
                 at: Instant::now(),
+                published_at: envelope.published_at,
             };
             state.arrivals.push(arrival.clone());
             if let Some(key) = &envelope.key {

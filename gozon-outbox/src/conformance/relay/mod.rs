@@ -154,6 +154,7 @@ pub const RULES: &[Rule] = rules![
     outcomes::a_returned_message_is_kept_and_repeated,
     outcomes::a_message_without_an_answer_is_repeated,
     outcomes::a_message_is_deleted_only_after_it_was_confirmed,
+    outcomes::every_attempt_says_when_it_began,
     outcomes::an_outage_buries_nothing_however_long,
     outcomes::a_refused_message_is_buried_and_holds_its_key,
     outcomes::an_unreadable_message_is_buried_and_holds_its_key,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gozon_core::Outcome;
+use gozon_core::{Clock, Outcome, SystemClock};
 
 use super::{Answer, Stage, pass, spoken};
 use crate::store::RowState;
@@ -70,6 +70,34 @@ pub async fn a_message_is_deleted_only_after_it_was_confirmed(stage: &Stage) {
     stage.broker().answer();
 
     stage.emptied().await;
+    relay.stop().await;
+}
+
+/// A repeat says its own time, not that of the first attempt.
+pub async fn every_attempt_says_when_it_began(stage: &Stage) {
+    stage.broker().script(|seen| match seen.attempt {
+        1 => Answer::nacked(),
+        _ => Answer::CONFIRMED,
+    });
+    let before = SystemClock.now();
+    stage.say(&["a:1", ":1"]);
+    let relay = stage.start();
+
+    stage.emptied().await;
+
+    for text in ["a:1", ":1"] {
+        let seen = stage.seen();
+        let attempts = seen.iter().filter(|arrival| arrival.text == text);
+        let said: Vec<_> = attempts.map(|arrival| arrival.published_at).collect();
+        let [Some(first), Some(second)] = said[..] else {
+            panic!("the attempts of {text} say {said:?}");
+        };
+        assert!(
+            before <= first,
+            "{text} was published at {first}, before it was there"
+        );
+        assert!(first != second, "both attempts of {text} say {first}");
+    }
     relay.stop().await;
 }
 

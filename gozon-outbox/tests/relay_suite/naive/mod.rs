@@ -14,6 +14,7 @@ use gozon_core::{Outcome, Publisher};
 use gozon_outbox::OutboxConfig;
 use gozon_outbox::store::{Failure, MemberId, OutboxStore, Row};
 use gozon_sqlx::DbError;
+use time::OffsetDateTime;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -49,6 +50,10 @@ pub(crate) enum Fault {
     WaitsForAnswersForEver,
     /// Deletes what it is about to publish.
     DeletesBeforeConfirm,
+    /// Does not say when it published.
+    SaysNotWhen,
+    /// Says when it published for the first time.
+    SaysWhenFirst,
     /// Deletes nothing.
     DeletesNothing,
     /// Gives a message up after five tries.
@@ -106,6 +111,8 @@ pub(crate) struct Naive {
     next_promotion: Instant,
     next_read: Instant,
     pause: Duration,
+    /// When each message was published for the first time.
+    first: HashMap<i64, OffsetDateTime>,
     stopping: bool,
 }
 
@@ -159,6 +166,7 @@ impl Naive {
             next_tick: now,
             next_promotion: now,
             next_read: now,
+            first: HashMap::new(),
             stopping: false,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gozon_core::{Envelope, Outcome};
+use gozon_core::{Clock, Envelope, Outcome, SystemClock};
 use gozon_outbox::store::{Failure, Row};
 use tokio::time::{Instant, timeout};
 
@@ -49,7 +49,7 @@ impl Naive {
     }
 
     pub(super) fn send(&mut self, row: Row) {
-        let envelope = match Envelope::from_stored(&row.attributes, row.data.clone()) {
+        let mut envelope = match Envelope::from_stored(&row.attributes, row.data.clone()) {
             Ok(envelope) => envelope,
             Err(unreadable) => {
                 match self.fault {
@@ -59,6 +59,13 @@ impl Naive {
                 }
                 return;
             }
+        };
+        let now = SystemClock.now();
+        let first = *self.first.entry(row.seq).or_insert(now);
+        envelope.published_at = match self.fault {
+            Fault::SaysNotWhen => None,
+            Fault::SaysWhenFirst => Some(first),
+            _ => Some(now),
         };
         if self.fault == Fault::DeletesBeforeConfirm {
             self.deletes.push(row.seq);
