@@ -16,7 +16,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use gozon_service::{Code, Problem};
+use gozon_service::{Code, Problem, Unlogged};
 use sha2::{Digest, Sha256};
 
 /// What the page may do. `connect-src 'self'` is this API, WebSocket included;
@@ -158,7 +158,11 @@ async fn front(State(page): State<Page>, headers: HeaderMap) -> Response {
 }
 
 async fn file(State(page): State<Page>, Path(name): Path<String>, headers: HeaderMap) -> Response {
-    answer(&page, &name, &headers)
+    let mut answer = answer(&page, &name, &headers);
+    if page.contains_key(name.as_str()) {
+        answer.extensions_mut().insert(Unlogged);
+    }
+    answer
 }
 
 fn answer(page: &Page, name: &str, headers: &HeaderMap) -> Response {

@@ -44,3 +44,4 @@ pub use path::PathId;
 pub use problem::{Code, Problem};
 pub use shell::Shell;
 pub use tasks::Tasks;
+pub use trace::Unlogged;

@@ -21,6 +21,11 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// What asks every second and says nothing new.
 const UNLOGGED: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
+/// In the extensions of an answer: it needs no line of its own in the log, being
+/// one of dozens that a browser asks for together.
+#[derive(Debug, Clone, Copy)]
+pub struct Unlogged;
+
 pub(crate) async fn trace(
     State(service): State<&'static str>,
     request: Request,
@@ -48,7 +53,8 @@ pub(crate) async fn trace(
     .increment(1);
     histogram!(DURATION, "service" => service, "method" => method, "route" => route.clone())
         .record(elapsed);
-    if !UNLOGGED.contains(&route.as_str()) {
+    let minor = response.extensions().get::<Unlogged>().is_some();
+    if !minor && !UNLOGGED.contains(&route.as_str()) {
         // Inside the span, not merely below it: the JSON format lists the spans
         // that are entered.
         span.in_scope(|| {

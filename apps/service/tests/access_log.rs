@@ -7,19 +7,21 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use axum::response::Response;
 use axum::routing::get;
+use axum::{Extension, Router};
 use gozon_service::settings::HttpSettings;
-use gozon_service::{Health, Shell};
+use gozon_service::{Health, Shell, Unlogged};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 async fn get_from(uri: &str) -> Response {
-    let routes = Router::new().route("/hello", get(async || "hello"));
+    let routes = Router::new()
+        .route("/hello", get(async || "hello"))
+        .route("/part", get(async || (Extension(Unlogged), "of a page")));
     let health = Health::new(CancellationToken::new());
     let app = Shell::new("probe", &HttpSettings::default(), health).wrap(routes);
     let request = Request::get(uri).body(Body::empty()).unwrap();
@@ -51,6 +53,7 @@ async fn a_request_is_one_log_line_with_its_trace_and_without_what_was_sent() {
 
     let answer = get_from("/hello?user_id=mallory").await;
     get_from("/unknown/%0d%0aforged").await;
+    get_from("/part").await;
     get_from("/livez").await;
     get_from("/readyz").await;
     get_from("/metrics").await;
