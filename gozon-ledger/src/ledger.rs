@@ -20,6 +20,7 @@ use crate::{
 
 use names::{Names, check_locked};
 
+#[cfg(any(test, feature = "conformance"))]
 pub(crate) use opening::check_new;
 
 /// What became of each transfer of a call, in order.

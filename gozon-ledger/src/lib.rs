@@ -15,7 +15,7 @@
 //! reversals are transfers with ids of their own and go through the same calls,
 //! also many in one batch, and a hold together with its posting.
 //!
-//! //! Amounts are whole minor units in an `i64`, checked; sums are made in `i128`.
+//! Amounts are whole minor units in an `i64`, checked; sums are made in `i128`.
 //!
 //! ```
 //! # #[cfg(feature = "sqlite")]
