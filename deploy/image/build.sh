@@ -1,24 +1,25 @@
 # Builds the binaries of the images, in two steps:
 #
 #   build.sh dependencies   what others wrote, from the stubs: a layer of its own
-#   build.sh binaries       our own crates, into /binaries
+#   build.sh binaries       our own crates, those in $BINARIES, into /binaries
 #
 # The layer alone makes a build on a new machine that has it (a registry, say, as
 # the builder's cache) compile no dependency. Where the builder's cache mount has
 # lasted, too, only the crates that changed are compiled again.
 set -eu
-step=$1
-set -- --package gozon-shop --package gozon-gateway --package gozon-orders --package gozon-payments
-set -- build --release --locked --bins "$@"
+
+build() { cargo build --release --locked --bins "$@"; }
 
 dependencies() {
-  cargo "$@"
+  build --package gozon-shop --package gozon-gateway --package gozon-orders --package gozon-payments
   # Of the stubs nothing may be taken for the real crates.
   rm -rf target/release/.fingerprint/gozon-* target/release/deps/*gozon* target/release/gozon*
 }
 
 binaries() {
-  cache=/cache
+  # What was built is remembered for all of them together.
+  cache=/cache/$(echo "$BINARIES" | tr ' ' +)
+  mkdir -p "$cache"
   layer=$(sha256sum Cargo.lock target/layer | sha256sum)
   if [ "$(cat "$cache/layer" 2>/dev/null)" != "$layer" ]; then
     rm -rf "${cache:?}"/*
@@ -37,20 +38,22 @@ binaries() {
   # Before the build: when it fails, what changed is still new for the next one.
   LC_ALL=C comm -12 "$cache/built" /tmp/sources >/tmp/unchanged
   cp /tmp/unchanged "$cache/built"
-  CARGO_TARGET_DIR=$cache/target cargo "$@"
+  set --
+  for package in $BINARIES; do set -- "$@" --package "$package"; done
+  CARGO_TARGET_DIR=$cache/target build "$@"
   cp /tmp/sources "$cache/built"
 
   mkdir /binaries
-  for name in gozon gozon-gateway gozon-orders gozon-payments; do
-    install -m 755 "$cache/target/release/$name" /binaries/
+  for package in $BINARIES; do
+    install -m 755 "$cache/target/release/${package%-shop}" /binaries/
   done
 }
 
-case $step in
+case $1 in
 dependencies)
-  dependencies "$@"
+  dependencies
   date >target/layer
   ;;
-binaries) binaries "$@" ;;
-*) echo "build.sh: no such step: $step" >&2 && exit 2 ;;
+binaries) binaries ;;
+*) echo "build.sh: no such step: $1" >&2 && exit 2 ;;
 esac
