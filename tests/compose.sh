@@ -33,8 +33,11 @@ cp -R deploy/compose/demonstration "$work/secrets"
 trap finish EXIT
 if [ -n "$built" ]; then
   export COMPOSE_FILE=compose.yaml:deploy/compose/built.yaml GOZON_BUILT=$work/built
-  mkdir -p "$GOZON_BUILT/binaries"
-  cp "$built/gozon-gateway" "$built/gozon-orders" "$built/gozon-payments" "$GOZON_BUILT/binaries/"
+  mkdir "$GOZON_BUILT"
+  cp "$built/gozon-gateway" "$built/gozon-orders" "$built/gozon-payments" "$GOZON_BUILT/"
+  # The same images, but for where the binaries come from.
+  sed -e '/ AS manifests$/,/ AS base$/{/ AS base$/!d}' -e 's|--from=build /binaries/||' \
+    Dockerfile >"$GOZON_BUILT/Dockerfile"
 fi
 
 call() { curl -sS -w '\n' -H "X-User-Id: $user" -H 'Content-Type: application/json' "$@"; }

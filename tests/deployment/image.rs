@@ -1,5 +1,7 @@
 //! The image is rebuilt from what decides about it alone.
 
+use std::collections::{HashMap, HashSet};
+
 use anyhow::{Result, ensure};
 
 use crate::files::text;
@@ -21,17 +23,31 @@ fn the_layer_of_dependencies_sees_no_source() -> Result<()> {
 #[test]
 fn every_base_has_a_version() -> Result<()> {
     let dockerfile = text("Dockerfile")?;
-    for line in dockerfile.lines() {
-        if let Some(image) = line
-            .strip_prefix("ARG ")
-            .and_then(|arg| arg.split_once('='))
-        {
-            let (_, version) = image.1.split_once(':').unwrap_or_default();
-            ensure!(!version.is_empty() && version != "latest", "{line}");
+    let arguments: HashMap<&str, &str> = dockerfile
+        .lines()
+        .filter_map(|line| line.strip_prefix("ARG ")?.split_once('='))
+        .collect();
+    let mut stages = HashSet::new();
+    for from in dockerfile
+        .lines()
+        .filter_map(|line| line.strip_prefix("FROM "))
+    {
+        let (base, stage) = from.split_once(" AS ").unwrap_or((from, ""));
+        let argument = base
+            .strip_prefix("${")
+            .and_then(|name| name.strip_suffix('}'));
+        if let Some(argument) = argument {
+            let image = arguments.get(argument).copied().unwrap_or_default();
+            let (_, version) = image.split_once(':').unwrap_or_default();
+            ensure!(
+                !version.is_empty() && version != "latest",
+                "{from}: {image}"
+            );
+        } else {
+            ensure!(stages.contains(base), "{from}: name the image in an ARG");
         }
-        if let Some(from) = line.strip_prefix("FROM ") {
-            ensure!(!from.contains(':'), "{line}: name the image in an ARG");
-        }
+        stages.insert(stage);
     }
+    ensure!(stages.len() > 1, "no stage was found");
     Ok(())
 }
