@@ -1,3 +1,5 @@
+//! What may be wrong with the ledger in memory.
+
 /// A way for a store, or for the rules, to be wrong. The suite must notice each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
