@@ -58,11 +58,12 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         ]),
     )?;
     if has("deny") {
-        let config = workspace().join("deny.toml");
-        check(
-            "dependencies",
-            window().args(["deny", "check", "--config"]).arg(config),
-        )?;
+        // From the workspace's root, where it finds its settings.
+        let mut deny = cargo();
+        deny.args(["deny", "--manifest-path"])
+            .arg(folder().join("Cargo.toml"))
+            .arg("check");
+        check("dependencies", &mut deny)?;
     } else {
         say("cargo-deny is not installed: licences and sources were not checked");
     }
