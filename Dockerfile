@@ -21,7 +21,7 @@ COPY --from=manifests /src .
 # A layer: it lasts until a manifest changes, and travels with a builder's cache.
 RUN sh deploy/image/build.sh dependencies
 COPY . .
-# Which of them, where not all are wanted: the shop takes as long as the rest.
+# Which of them, where not all are wanted: the shop is nearly half of the work.
 ARG BINARIES="gozon-gateway gozon-orders gozon-payments gozon-shop"
 # The mount is only quicker: it keeps our own crates of the last build.
 RUN --mount=type=cache,target=/cache,sharing=locked sh deploy/image/build.sh binaries

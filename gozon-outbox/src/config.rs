@@ -26,7 +26,9 @@ pub struct OutboxConfig {
     pub max_in_flight: usize,
     /// Messages in one batch, of each key at most one. At least 1. Default 64.
     pub max_batch: usize,
-    /// Messages read ahead and held in memory. At least 1. Default 2,048.
+    /// Messages read ahead and held in memory. The next read waits until there is
+    /// room for `read_limit`, or for a quarter of these if that is less. At least 1.
+    /// Default 2,048.
     pub max_buffered: usize,
     /// Payload bytes read ahead and held in memory; a read that found room for
     /// one more may exceed it by that one. At least 1. Default 64 MiB.
@@ -39,8 +41,9 @@ pub struct OutboxConfig {
     pub max_held: usize,
     /// Messages that one read takes in all. At least 1. Default 512.
     pub read_limit: u32,
-    /// Messages that one read takes from one partition, so that a busy one
-    /// leaves room for the others. At least 1. Default 64.
+    /// Messages that one read takes from one partition at most, so that a busy one
+    /// leaves room for the others; fewer while every partition has more than fills
+    /// the read. At least 1. Default 64.
     pub read_per_partition: u32,
     /// Messages that one read takes of one key, so that a busy one leaves room
     /// for the others. At least 1. Default 16.
