@@ -15,17 +15,21 @@ const END: &str = "--- end of the answer ---";
 /// A reader takes a moment between two commands, and before the one that has to
 /// come after another: here, until what was ordered is settled, and until the
 /// gateway has the socket that a command in the background opens.
+/// `grep` gets an answer that has come whole: it leaves at the first match, and curl
+/// would complain into the tour that nobody takes the rest.
 const READER: &str = r#"
 settled() {
   for _ in $(seq 600); do
-    command curl -sS -H 'X-User-Id: 1' "$api/orders" | grep -q '"status":"NEW"' || return 0
+    orders=$(command curl -sS -H 'X-User-Id: 1' "$api/orders")
+    grep -q '"status":"NEW"' <<<"$orders" || return 0
     command sleep 0.1
   done
   echo 'orders stay NEW'
 }
 sleep() {
   for _ in $(seq 600); do
-    command curl -sS "$api/metrics" | grep -q '^gozon_gateway_websockets{[^}]*} 1$' && return 0
+    metrics=$(command curl -sS "$api/metrics")
+    grep -q '^gozon_gateway_websockets{[^}]*} 1$' <<<"$metrics" && return 0
     command sleep 0.1
   done
   echo 'no WebSocket was opened'
