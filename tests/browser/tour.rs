@@ -89,6 +89,22 @@ async fn a_newcomer_opens_an_account_orders_and_sees_what_happened() -> Result<(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_typed_name_without_an_account_is_no_error() -> Result<()> {
+    let shop = Shop::start(Mode::Embedded).await?;
+    let window = Window::on(&shop).await?;
+
+    window.open("/#/u/nobody-yet").await?;
+
+    window.is_live().await?;
+    window.sees(".account", "You have no account yet").await?;
+    window.press(".tab:last-child").await?;
+    window.sees("h1", "Statement").await?;
+    let complaints = window.complaints().await?;
+    ensure!(complaints.is_empty(), "{complaints:?}");
+    window.close().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_browser_is_told_of_a_change_while_nobody_looks() -> Result<()> {
     let shop = Shop::start(Mode::Embedded).await?;
     let anna = shop.customer(10_000).await?;

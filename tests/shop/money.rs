@@ -1,6 +1,7 @@
 use anyhow::{Result, ensure};
 use futures_util::future::try_join_all;
 use gozon_tests::shop::{Mode, Settled, Shop};
+use serde_json::json;
 
 pub(crate) async fn an_order_gets_paid(mode: Mode) -> Result<()> {
     let shop = Shop::start(mode).await?;
@@ -66,6 +67,8 @@ pub(crate) async fn an_order_without_an_account_is_cancelled(mode: Mode) -> Resu
 
     ensure!(settled["reason"] == "no_account", "{settled}");
     nobody.client.get("/accounts/balance").await?.having(404)?;
+    let accounts = nobody.client.get("/accounts").await?.having(200)?;
+    ensure!(accounts.json()? == json!([]), "{accounts:?}");
     ensure!(
         shop.books.audit().await?
             == Settled {

@@ -6,8 +6,9 @@ use gozon_tests::shop::{Mode, Service, Shop};
 use serde_json::Value;
 
 /// Every call of the contract, and the success that it promises.
-const CALLS: [(&str, &str, &str); 10] = [
+const CALLS: [(&str, &str, &str); 11] = [
     ("post", "/accounts", "201"),
+    ("get", "/accounts", "200"),
     ("post", "/accounts/topup", "200"),
     ("get", "/accounts/balance", "200"),
     ("get", "/accounts/statement", "200"),

@@ -8,6 +8,8 @@ gozon_service::refusals! {
     pub(crate) TopUpRefused: MalformedBody, MalformedHeader, IdentityRequired, AccountNotFound,
         RequestInProgress, BodyTooLarge, UnsupportedMediaType, InvalidBody, IdempotencyKeyReused,
         BalanceLimitExceeded;
+    /// `GET /accounts`.
+    pub(crate) AccountsRefused: MalformedHeader, IdentityRequired;
     /// `GET /accounts/balance`.
     pub(crate) BalanceRefused: MalformedHeader, IdentityRequired, AccountNotFound;
     /// `GET /accounts/statement`.

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use gozon_ledger::LedgerError;
+use gozon_ledger::{Balance, LedgerError};
 use gozon_service::once::request_key;
 use gozon_service::{Amount, IdempotencyKey, Json, Page, Problem, UserId};
 use serde::{Deserialize, Serialize};
@@ -11,13 +11,16 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::accounts::{Desk, no_account};
-use crate::refusals::{BalanceRefused, OpenRefused, StatementRefused, TopUpRefused};
+use crate::refusals::{
+    AccountsRefused, BalanceRefused, OpenRefused, StatementRefused, TopUpRefused,
+};
 use crate::view::{BalanceView, EntryView};
 
 /// All routes, documented.
 pub(crate) fn router() -> OpenApiRouter<Desk> {
     OpenApiRouter::new()
         .routes(routes!(open))
+        .routes(routes!(accounts))
         .routes(routes!(top_up))
         .routes(routes!(balance))
         .routes(routes!(statement))
@@ -60,6 +63,28 @@ async fn open(
 ) -> Result<Response, Problem> {
     let key = request_key(&user, "POST /accounts", key, &())?;
     Ok(desk.open(user.as_str(), key).await?.into_response())
+}
+
+/// Look at your accounts
+///
+/// The one that you have, or none: to lack an account is no error here.
+#[utoipa::path(
+    get, path = "/accounts", tag = "accounts", security(("user_id" = [])),
+    responses(
+        (
+            status = 200, description = "One account with its balance, or none.", body = Vec<BalanceView>,
+            example = json!([{"user_id": "1", "balance": 97_510, "currency": "RUB"}])
+        ),
+        AccountsRefused,
+    )
+)]
+async fn accounts(
+    State(desk): State<Desk>,
+    user: UserId,
+) -> Result<axum::Json<Vec<BalanceView>>, Problem> {
+    let balance = desk.balance(user.as_str()).await.map_err(failed)?;
+    let account = balance.map(|balance| seen(&desk, &user, &balance));
+    Ok(axum::Json(account.into_iter().collect()))
 }
 
 /// Top up your account
@@ -113,11 +138,11 @@ async fn balance(
 ) -> Result<axum::Json<BalanceView>, Problem> {
     let balance = desk.balance(user.as_str()).await.map_err(failed)?;
     let balance = balance.ok_or_else(no_account)?;
-    Ok(axum::Json(BalanceView::of(
-        user.as_str(),
-        balance.posted,
-        desk.currency(),
-    )))
+    Ok(axum::Json(seen(&desk, &user, &balance)))
+}
+
+fn seen(desk: &Desk, user: &UserId, balance: &Balance) -> BalanceView {
+    BalanceView::of(user.as_str(), balance.posted, desk.currency())
 }
 
 /// Look at your statement

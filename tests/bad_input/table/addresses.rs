@@ -97,17 +97,12 @@ pub(super) fn routes(table: &mut Table, cast: &Cast) {
     for path in [
         "/nothing",
         "/orders/",
-        "/accounts",
         "/accounts/x",
         "/docs/nothing",
         "/problems/nothing",
     ] {
         let ask = Ask::get(path).by(&cast.anna);
-        let refused = match path {
-            "/accounts" => (405, "method_not_allowed", Nothing),
-            _ => (404, "not_found", Nothing),
-        };
-        table.row((0, "nothing is there"), ask, refused);
+        table.row((0, "nothing is there"), ask, (404, "not_found", Nothing));
     }
     let wrong = (405, "method_not_allowed", Nothing);
     for (method, path) in [
@@ -116,6 +111,7 @@ pub(super) fn routes(table: &mut Table, cast: &Cast) {
         ("OPTIONS", "/orders"),
         ("BREW", "/orders"),
         ("PATCH", "/accounts/balance"),
+        ("DELETE", "/accounts"),
         ("GET", "/accounts/topup"),
         ("DELETE", "/livez"),
     ] {

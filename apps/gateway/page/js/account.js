@@ -2,7 +2,6 @@
 
 import { Refused } from "./api.js";
 import { coalesced } from "./coalesced.js";
-import { keep, recall } from "./memory.js";
 
 /**
  * Event `change`. `state` is `"unknown"`, `"none"` or `"open"`; `balance`, in
@@ -10,16 +9,14 @@ import { keep, recall } from "./memory.js";
  */
 export class Account extends EventTarget {
   #api;
-  #fresh;
   #intentions;
 
-  /** Asks for the balance. */
+  /** Asks whether there is an account, and what is in it. */
   refresh = coalesced(() => this.#ask());
 
   constructor(api, intentions) {
     super();
     this.#api = api;
-    this.#fresh = `fresh.${api.user}`;
     this.#intentions = intentions;
     this.state = "unknown";
     this.balance = null;
@@ -27,21 +24,13 @@ export class Account extends EventTarget {
   }
 
   async #ask() {
-    // A question about an account that cannot be there would be answered with
-    // an error, which browsers write down as one.
-    if (recall(this.#fresh, "sessionStorage") !== null) return this.#lacks();
-    try {
-      const { body } = await this.#api.get("/accounts/balance");
-      this.#take(body);
-    } catch (error) {
-      if (!(error instanceof Refused) || error.problem.code !== "account_not_found") throw error;
-      this.#lacks();
-    }
+    const { body } = await this.#api.get("/accounts");
+    if (body.length === 0) this.#lacks();
+    else this.#take(body[0]);
   }
 
   /** Opens the account; one that exists already is what was wanted. */
   async open(unsure) {
-    keep(this.#fresh, null, "sessionStorage");
     try {
       this.#take(await this.#send("/accounts", null, unsure));
     } catch (error) {

@@ -2,16 +2,9 @@ import { h } from "../dom.js";
 import { field } from "../fields.js";
 import { form } from "../form.js";
 import { t } from "../i18n.js";
-import { keep, recall } from "../memory.js";
+import { recall } from "../memory.js";
 import { fresh, VALID } from "../names.js";
 import { address } from "../router.js";
-
-/** Somebody new, of whom the account need not be asked about. */
-function begin() {
-  const user = fresh();
-  keep(`fresh.${user}`, "yes", "sessionStorage");
-  return user;
-}
 
 /** Who is shopping? */
 export function choose() {
@@ -49,7 +42,7 @@ export function choose() {
     h(
       "section",
       { class: "card choose" },
-      h("button", { class: "button primary", type: "button", onclick: () => go(begin()) }, t("choose.fresh")),
+      h("button", { class: "button primary", type: "button", onclick: () => go(fresh()) }, t("choose.fresh")),
       VALID.test(before ?? "")
         ? h("a", { class: "button", href: address.shop(before) }, t("choose.again", { user: before }))
         : null,
