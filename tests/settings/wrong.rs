@@ -27,6 +27,7 @@ async fn a_wrong_setting_stops_the_start_with_one_line() -> Result<()> {
     let closed = free_address()?;
     let nowhere = format!("postgres://gozon:{SECRET}@{closed}/gozon");
     let absent = format!("{}_absent", postgres_database().await?);
+    let encrypted = format!("{}?sslmode=require", postgres_database().await?);
     let file = folder.path().join("a-file");
     std::fs::write(&file, "not a database, nor a folder")?;
     let no_database = format!("sqlite:{}", file.display());
@@ -219,6 +220,14 @@ async fn a_wrong_setting_stops_the_start_with_one_line() -> Result<()> {
                 &no_folder,
                 "DATABASE_URL",
                 "path that can be written",
+            ),
+            // What a service without TLS would not get as far as asking.
+            (
+                binary,
+                "DATABASE_URL",
+                &encrypted,
+                "DATABASE_URL",
+                "server does not support TLS",
             ),
             (
                 binary,
