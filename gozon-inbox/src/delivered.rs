@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use futures_util::future::join_all;
 use gozon_core::{Delivery, Envelope, Incoming, Malformed, MessageId, Settlement, failpoint};
 use tokio_util::sync::CancellationToken;
 
@@ -224,13 +225,17 @@ impl<D: InboxDatabase> Engine<D> {
 
     /// Only after the commit, and never a reason to fail: a lost
     /// acknowledgement brings the message again, and its mark is there.
+    /// All at the same time, so that a transport can send them together.
     pub(crate) async fn acknowledge(&self, settlements: &mut Settlements, ids: &[MessageId]) {
-        for &id in ids {
-            for settlement in settlements.remove(&id).unwrap_or_default() {
-                if let Err(error) = settlement.ack().await {
-                    metrics::count(metrics::LOST_ACKS, &self.consumer);
-                    tracing::debug!(consumer = self.consumer, message.id = %id, %error, "lost ack");
-                }
+        let acks = ids.iter().flat_map(|id| {
+            let of_one = settlements.remove(id).unwrap_or_default();
+            of_one.into_iter().map(|settlement| (*id, settlement))
+        });
+        let acks = acks.map(async |(id, settlement)| (id, settlement.ack().await));
+        for (id, answer) in join_all(acks).await {
+            if let Err(error) = answer {
+                metrics::count(metrics::LOST_ACKS, &self.consumer);
+                tracing::debug!(consumer = self.consumer, message.id = %id, %error, "lost ack");
             }
         }
         failpoint!("inbox.acked");

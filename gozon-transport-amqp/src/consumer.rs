@@ -17,10 +17,11 @@ use uuid::Uuid;
 
 use crate::cloud_events::{Arrived, read};
 use crate::fault::Fault;
-use crate::inbound::{AmqpSettle, CloseOnDrop, Inbound, OrderedSettle, Place};
+use crate::inbound::{CloseOnDrop, Inbound, Place};
 use crate::link::{Link, Live};
 use crate::metrics;
 use crate::ordered::priority;
+use crate::settling::{AmqpSettle, OrderedSettle, Settling};
 use crate::topology::{self, Topology};
 
 /// What one consumer yields, and after it the end: `None`.
@@ -30,7 +31,7 @@ type Arrivals = BoxStream<'static, (u16, Option<lapin::Result<lapin::message::De
 /// channel. They stand and fall together.
 pub(crate) struct Session {
     live: Arc<Live>,
-    channel: Arc<Channel>,
+    channel: Channel,
     consumers: SelectAll<Arrivals>,
 }
 
@@ -75,7 +76,7 @@ impl Session {
             .unwrap_or_else(|_| Err(Fault::gone(format!("no consumer within {limit:?}"))))?;
         Ok(Self {
             live,
-            channel: Arc::new(channel),
+            channel,
             consumers,
         })
     }
@@ -145,6 +146,7 @@ impl Pump {
             mut consumers,
         } = session;
         let session = self.inbound.session();
+        let settling = Arc::new(Settling::new(channel.clone(), self.limit));
         let cause = loop {
             tokio::select! {
                 biased;
@@ -153,7 +155,7 @@ impl Pump {
                 next = consumers.next() => match next {
                     Some((partition, Some(Ok(delivery)))) => {
                         let place = Place { session, partition, tag: delivery.delivery_tag };
-                        self.inbound.push(place, self.delivery(&channel, place, delivery));
+                        self.inbound.push(place, self.delivery(&settling, place, delivery));
                     }
                     Some((_, Some(Err(_)))) if live.connection().status().connected() => break "channel",
                     Some((_, Some(Err(_)))) => break "connection",
@@ -207,7 +209,7 @@ impl Pump {
 
     fn delivery(
         &self,
-        channel: &Arc<Channel>,
+        settling: &Arc<Settling>,
         place: Place,
         delivery: lapin::message::Delivery,
     ) -> Delivery {
@@ -221,10 +223,10 @@ impl Pump {
             Incoming::Malformed(_) => "malformed",
         };
         ::metrics::counter!(metrics::DELIVERED, "content" => content).increment(1);
+        settling.delivered(delivery.delivery_tag);
         let settle = AmqpSettle {
-            channel: Arc::clone(channel),
+            settling: Arc::clone(settling),
             tag: delivery.delivery_tag,
-            limit: self.limit,
         };
         let settle: Box<dyn Settle> = match self.subscription.partitions {
             None => Box::new(settle),

@@ -1,18 +1,12 @@
 //! The queue between one consumer and whoever receives from it.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use gozon_core::{Deliveries, Delivery, Incoming, Received, Settle, SettleError};
-use lapin::Channel;
-use lapin::options::{BasicAckOptions, BasicNackOptions};
+use gozon_core::{Deliveries, Delivery, Received};
 use tokio::sync::Notify;
-use tokio::time::timeout;
 use tokio_util::sync::DropGuard;
-
-use crate::metrics;
 
 /// Deliveries that wait to be received. Bounded by the prefetch: the broker
 /// sends no more than that many unsettled deliveries.
@@ -49,7 +43,7 @@ impl Inbound {
 
     /// Puts a delivery before whatever of its partition waits and came after
     /// it; `false` when the broker has taken it back meanwhile.
-    fn put_back(&self, place: Place, delivery: Delivery) -> bool {
+    pub(crate) fn put_back(&self, place: Place, delivery: Delivery) -> bool {
         let mut state = self.state();
         if state.closed || state.session != place.session {
             return false;
@@ -136,81 +130,6 @@ impl Deliveries for AmqpDeliveries {
             }
             self.inbound.changed.notified().await;
         }
-    }
-}
-
-/// Settles one delivery, on the channel that it came on: its tag means nothing,
-/// or another message, anywhere else.
-pub(crate) struct AmqpSettle {
-    pub(crate) channel: Arc<Channel>,
-    pub(crate) tag: u64,
-    pub(crate) limit: Duration,
-}
-
-impl AmqpSettle {
-    async fn within_limit(
-        &self,
-        settling: impl Future<Output = lapin::Result<()>>,
-    ) -> Result<(), SettleError> {
-        let reason = match timeout(self.limit, settling).await {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("not written within {:?}", self.limit),
-        };
-        ::metrics::counter!(metrics::SETTLE_FAILURES).increment(1);
-        Err(SettleError { reason })
-    }
-}
-
-// lapin's `Acker` answers `Ok(false)` on a dead channel and starts a task per
-// acknowledgement; the channel itself answers with an error, and at once.
-#[async_trait]
-impl Settle for AmqpSettle {
-    async fn ack(self: Box<Self>) -> Result<(), SettleError> {
-        let options = BasicAckOptions::default();
-        self.within_limit(self.channel.basic_ack(self.tag, options))
-            .await
-    }
-
-    async fn requeue(self: Box<Self>) -> Result<(), SettleError> {
-        let options = BasicNackOptions {
-            multiple: false,
-            requeue: true,
-        };
-        self.within_limit(self.channel.basic_nack(self.tag, options))
-            .await
-    }
-}
-
-/// Settles one delivery of an ordered subscription.
-///
-/// The broker would put a requeued message behind those that it has sent us
-/// already. So it does not hear of it: the message stays unsettled there, and
-/// waits here once more, in its place.
-pub(crate) struct OrderedSettle {
-    pub(crate) settle: AmqpSettle,
-    /// Weak, because what waits in there has one of these itself.
-    pub(crate) inbound: Weak<Inbound>,
-    pub(crate) place: Place,
-    pub(crate) incoming: Incoming,
-}
-
-#[async_trait]
-impl Settle for OrderedSettle {
-    async fn ack(self: Box<Self>) -> Result<(), SettleError> {
-        Box::new(self.settle).ack().await
-    }
-
-    async fn requeue(self: Box<Self>) -> Result<(), SettleError> {
-        let (place, inbound) = (self.place, self.inbound.upgrade());
-        let again = Delivery::new(self.incoming.clone(), true, self);
-        if inbound.is_some_and(|inbound| inbound.put_back(place, again)) {
-            return Ok(());
-        }
-        ::metrics::counter!(metrics::SETTLE_FAILURES).increment(1);
-        Err(SettleError {
-            reason: "its consumer is gone".to_owned(),
-        })
     }
 }
 

@@ -103,6 +103,8 @@ mod link;
 pub mod metrics;
 mod ordered;
 mod publisher;
+mod settling;
+mod tags;
 mod topology;
 mod transport;
 

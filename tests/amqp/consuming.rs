@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use anyhow::{Result, ensure};
+use futures_util::future::{try_join, try_join_all};
 use gozon_core::{
-    ErrorClass, Outcome, Publisher, Received, Subscriber, Subscription, TransportError,
+    Delivery, ErrorClass, Outcome, Publisher, Received, Subscriber, Subscription, TransportError,
 };
 use gozon_tests::eventually;
 use lapin::ExchangeKind;
@@ -274,4 +275,47 @@ async fn a_broadcast_queue_goes_with_its_instance() -> Result<()> {
     })
     .await?;
     bench.end(&[&publisher, &instance], &[]).await
+}
+
+/// Acknowledgements that are given at the same time are written together, as few
+/// frames; none of them may speak for a delivery that was not acknowledged.
+#[tokio::test]
+async fn what_is_acknowledged_together_speaks_for_nothing_else() -> Result<()> {
+    let bench = Bench::new().await?;
+    let transport = bench.transport().await?;
+    let orders = Subscription::durable("payments.orders", &["order_created"]).with_prefetch(200);
+    let mut stream = subscribed(&transport, &orders).await?;
+    let sent = envelopes("order_created", 200);
+    transport.publish(&sent).await;
+    let mut held = Vec::new();
+    while held.len() < sent.len() {
+        held.extend(batch(&mut stream, 200).await?);
+    }
+
+    // Rounds that overlap, with gaps: every seventh stays as it is, from the first on.
+    let (kept, acknowledged): (Vec<_>, Vec<_>) = held
+        .into_iter()
+        .enumerate()
+        .partition(|(place, _)| place % 7 == 6);
+    let left: Vec<_> = kept.iter().map(|(_, delivery)| delivery).collect();
+    let left = left.into_iter().map(message).collect::<Result<Vec<_>>>()?;
+    let left: HashSet<_> = left.iter().map(|message| message.id).collect();
+    let (some, others): (Vec<_>, Vec<_>) = acknowledged
+        .into_iter()
+        .partition(|(place, _)| place % 3 == 0);
+    let ack = async |(_, delivery): (usize, Delivery)| delivery.ack().await;
+    try_join(
+        try_join_all(some.into_iter().map(ack)),
+        try_join_all(others.into_iter().map(ack)),
+    )
+    .await?;
+    drop((stream, kept));
+
+    let mut stream = subscribed(&transport, &orders).await?;
+    let again = acked(&mut stream, left.len()).await?;
+    ensure!(ids(&again).into_iter().collect::<HashSet<_>>() == left);
+    let last = envelopes("order_created", 1);
+    transport.publish(&last).await;
+    ensure!(ids(&acked(&mut stream, 1).await?) == ids(&last));
+    bench.end(&[&transport], &[&orders]).await
 }

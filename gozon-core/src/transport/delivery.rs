@@ -107,7 +107,8 @@ impl fmt::Debug for Settlement {
 /// How a transport settles one delivery. Implemented by transports, used
 /// through [`Settlement`].
 ///
-/// Settles once, from whatever task. Dropped without a call it settles nothing:
+/// Settles once, from whatever task, and many at the same time: a transport may
+/// then tell its broker of them together. Dropped without a call it settles nothing:
 /// the delivery comes again at the latest when its stream is dropped. Answers
 /// within the adapter's own time limit.
 #[cfg_attr(feature = "mock", mockall::automock)]
