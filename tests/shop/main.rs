@@ -14,6 +14,7 @@ gozon_tests::for_both_modes! {
     of_64_parallel_orders_ten_are_paid_if_there_is_money_for_ten = crate::money::of_64_parallel_orders_ten_are_paid;
     the_same_event_delivered_three_times_charges_once = crate::repeats::the_same_event_delivered_three_times_charges_once;
     a_refused_order_is_not_charged_after_a_later_top_up = crate::repeats::a_refused_order_is_not_charged_after_a_later_top_up;
+    every_verdict_that_contradicts_an_order_is_an_alarm = crate::repeats::every_verdict_that_contradicts_an_order_is_an_alarm;
     an_idempotency_key_makes_a_repeat_harmless = crate::repeats::an_idempotency_key_makes_a_repeat_harmless;
     a_paid_orders_journey_is_whole = crate::journey::a_paid_orders_journey_is_whole;
     a_refused_orders_journey_says_why = crate::journey::a_refused_orders_journey_says_why;

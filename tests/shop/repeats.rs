@@ -1,8 +1,11 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use gozon_core::NewMessage;
+use gozon_events::{PaymentFailed, PaymentSucceeded, Reason};
 use gozon_tests::eventually;
-use gozon_tests::shop::{Books, Mode, Settled, Shop};
+use gozon_tests::http::Client;
+use gozon_tests::shop::{Books, Mode, Service, Settled, Shop};
 use serde_json::json;
 
 /// The mark of a message is there once it was handled.
@@ -63,6 +66,55 @@ pub(crate) async fn a_refused_order_is_not_charged_after_a_later_top_up(mode: Mo
             }
     );
     ensure!(anna.balance().await? == 5_000);
+    Ok(())
+}
+
+/// Also among verdicts that reach orders together.
+pub(crate) async fn every_verdict_that_contradicts_an_order_is_an_alarm(mode: Mode) -> Result<()> {
+    const PAIRS: usize = 20;
+    let shop = Shop::start(mode).await?;
+    let anna = shop.customer(10_000).await?;
+    let order = anna.order(1_000).await?;
+    anna.expect(order, "FINISHED").await?;
+    let mut verdicts = Vec::new();
+    for _ in 0..PAIRS {
+        let (paid, refused) = (
+            PaymentSucceeded {
+                order_id: order,
+                user_id: anna.name.clone(),
+                amount: 1_000,
+                record: None,
+            },
+            PaymentFailed {
+                order_id: order,
+                user_id: anna.name.clone(),
+                reason: Reason::InsufficientFunds,
+                record: None,
+            },
+        );
+        verdicts.push(NewMessage::of("/elsewhere", &paid)?);
+        verdicts.push(NewMessage::of("/elsewhere", &refused)?);
+    }
+    for verdict in &mut verdicts {
+        // One after the other they would travel alone.
+        verdict.envelope.key = None;
+    }
+
+    shop.books.deliver_all(verdicts).await?;
+
+    let orders = Client::at(shop.address(Service::Orders, 0));
+    eventually(BOUND, "orders hears of every contradiction", async || {
+        let metrics = orders.get("/metrics").await?.having(200)?.text();
+        let counted = metrics
+            .lines()
+            .filter(|line| line.starts_with("gozon_orders_contradicted_total"))
+            .find_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok());
+        ensure!(counted == Some(PAIRS), "{counted:?} of {PAIRS}");
+        Ok(())
+    })
+    .await?;
+    anna.expect(order, "FINISHED").await?;
+    ensure!(anna.balance().await? == 9_000);
     Ok(())
 }
 

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::journey_view::{self, JourneyView};
 use crate::orders::{OrderDesk, Snapshot, Wish};
 use crate::refusals::{FindRefused, ListRefused, PlaceRefused, WatchAllRefused, WatchOneRefused};
-use crate::socket::{Conversation, MAX_MESSAGE};
+use crate::socket::{Conversation, MAX_MESSAGE, READ_BUFFER};
 use crate::view::OrderView;
 use crate::watch::Watchers;
 
@@ -285,6 +285,9 @@ fn converse(
     Ok(upgrade
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE)
+        // Every socket keeps so much, and clears it at each look: what clients say
+        // is short, and the default of 128 KiB would be most of what one costs.
+        .read_buffer_size(READ_BUFFER)
         // Frames are small; a client that reads nothing is given up at this.
         .max_write_buffer_size(4 * MAX_MESSAGE)
         .on_upgrade(|socket| conversation.run(socket)))

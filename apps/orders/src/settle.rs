@@ -1,6 +1,7 @@
 //! What payments decided, applied to orders.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -47,11 +48,13 @@ impl<D: OrderStore> BatchHandler<D::Tx> for SettleOrders<D> {
         // Sorted by order, so that two batches lock rows in one direction;
         // of several verdicts for one order the first counts.
         let mut verdicts = BTreeMap::<Uuid, (Verdict, &Envelope)>::new();
+        let mut later = Vec::new();
         for message in messages {
             let verdict = verdict_of(message)?;
-            verdicts
-                .entry(verdict.order_id)
-                .or_insert((verdict, message));
+            match verdicts.entry(verdict.order_id) {
+                Entry::Vacant(first) => _ = first.insert((verdict, message)),
+                Entry::Occupied(_) => later.push(verdict),
+            }
         }
         let all: Vec<Verdict> = verdicts
             .values()
@@ -65,20 +68,31 @@ impl<D: OrderStore> BatchHandler<D::Tx> for SettleOrders<D> {
             metrics::settled(order.status.as_str());
             tracing::info!(order.id = %order.id, order.status = order.status.as_str(), "order settled");
         }
-        if verdicts.is_empty() {
-            return Ok(());
-        }
-        let repeats: Vec<Uuid> = verdicts.keys().copied().collect();
-        for order in D::by_ids_in(tx, &repeats).await? {
-            if let Some((verdict, _)) = verdicts.remove(&order.id) {
-                check_repeat(&order, &verdict)?;
-            }
-        }
-        match verdicts.into_keys().next() {
-            None => Ok(()),
-            Some(unknown) => Err(HandleError::reject(format!("there is no order {unknown}"))),
-        }
+        let repeats = verdicts.into_values().map(|(verdict, _)| verdict);
+        check_repeats::<D>(tx, repeats.chain(later).collect()).await
     }
+}
+
+/// Verdicts that came too late to settle anything.
+async fn check_repeats<D: OrderStore>(
+    tx: &mut D::Tx,
+    repeats: Vec<Verdict>,
+) -> Result<(), HandleError> {
+    if repeats.is_empty() {
+        return Ok(());
+    }
+    let ids: BTreeSet<Uuid> = repeats.iter().map(|verdict| verdict.order_id).collect();
+    let ids: Vec<Uuid> = ids.into_iter().collect();
+    let orders = D::by_ids_in(tx, &ids).await?;
+    let orders: BTreeMap<Uuid, &Order> = orders.iter().map(|order| (order.id, order)).collect();
+    for verdict in &repeats {
+        let id = verdict.order_id;
+        let order = orders
+            .get(&id)
+            .ok_or_else(|| HandleError::reject(format!("there is no order {id}")))?;
+        check_repeat(order, verdict)?;
+    }
+    Ok(())
 }
 
 fn verdict_of(message: &Envelope) -> Result<Verdict, HandleError> {

@@ -143,13 +143,19 @@ impl<D: PaymentStore> DecideOrders<D> {
 
 /// What the ledger's answer means for the order. A missing account of our own,
 /// or an id that stands for another transfer, is our fault and no refusal.
+///
+/// An account that an operator froze or closed is none that could pay. The order
+/// is told so at once: it would stay NEW otherwise, for as long as the account is
+/// frozen, and be charged by surprise on a later day.
 fn refusal(user: &str, outcome: Result<Posted, PostError>) -> Result<Option<Reason>, HandleError> {
     match outcome {
         Ok(_) => Ok(None),
         Err(PostError::InsufficientFunds { .. }) => Ok(Some(Reason::InsufficientFunds)),
-        Err(PostError::AccountNotFound { account }) if account == chart::account_of(user) => {
-            Ok(Some(Reason::NoAccount))
-        }
+        Err(
+            PostError::AccountNotFound { account }
+            | PostError::AccountFrozen { account, .. }
+            | PostError::AccountClosed { account },
+        ) if account == chart::account_of(user) => Ok(Some(Reason::NoAccount)),
         Err(error) => Err(HandleError::bug(error.to_string())),
     }
 }
@@ -163,4 +169,33 @@ fn emit(
         out.push(decision.event()?.caused_by(cause));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use gozon_ledger::{AccountId, Side};
+
+    use super::*;
+
+    fn refused_for(account: AccountId) -> [PostError; 3] {
+        [
+            PostError::AccountNotFound { account },
+            PostError::AccountFrozen {
+                account,
+                side: Side::Debit,
+            },
+            PostError::AccountClosed { account },
+        ]
+    }
+
+    #[test]
+    fn an_account_that_cannot_pay_is_a_refusal_and_one_of_ours_a_bug() {
+        for error in refused_for(chart::account_of("anna")) {
+            let told = refusal("anna", Err(error));
+            assert_eq!(told.unwrap(), Some(Reason::NoAccount));
+        }
+        for error in refused_for(chart::revenue()) {
+            assert!(refusal("anna", Err(error)).is_err());
+        }
+    }
 }

@@ -100,9 +100,17 @@ impl Books {
     /// # Errors
     /// When it cannot be written.
     pub async fn deliver(&self, message: NewMessage) -> Result<()> {
+        self.deliver_all(vec![message]).await
+    }
+
+    /// Delivers messages, committed together, through the outbox of orders.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub async fn deliver_all(&self, messages: Vec<NewMessage>) -> Result<()> {
         match self.open()? {
-            Open::Sqlite(pair) => deliver(&pair.orders, message).await,
-            Open::Postgres(pair) => deliver(&pair.orders, message).await,
+            Open::Sqlite(pair) => deliver(&pair.orders, messages).await,
+            Open::Postgres(pair) => deliver(&pair.orders, messages).await,
         }
     }
 
@@ -210,11 +218,13 @@ async fn open_postgres((url, schema): &(String, Option<String>)) -> Result<Db<Po
     Ok(postgres::connect(url, &settings).await?)
 }
 
-async fn deliver<D: OutboxDatabase>(db: &Db<D>, message: NewMessage) -> Result<()> {
+async fn deliver<D: OutboxDatabase>(db: &Db<D>, messages: Vec<NewMessage>) -> Result<()> {
     let outbox = Outbox::new(db.clone(), OutboxConfig::default())?;
     let outbox: Arc<dyn Append<D::Tx>> = Arc::new(outbox);
     let mut unit = UnitOfWork::begin(db, outbox).await?;
-    unit.emit(message);
+    for message in messages {
+        unit.emit(message);
+    }
     Ok(unit.commit().await?)
 }
 
