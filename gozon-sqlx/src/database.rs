@@ -2,6 +2,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use sqlx::Pool;
+use sqlx::migrate::{Migrate, MigrateError};
 
 use crate::DbError;
 
@@ -21,6 +22,19 @@ pub trait Database: fmt::Debug + Send + Sync + Sized + 'static {
     const NAME: &'static str;
     /// How a transaction that will write begins.
     const BEGIN: &'static str;
+    /// Whether the session that applied a schema ends with it, because
+    /// [`Database::take_turn`] changed what it would bring back to the pool.
+    const TURN_ENDS_SESSION: bool = false;
+
+    /// Prepares a session to apply a schema: the service's limits on a
+    /// statement do not hold in it, and of several instances one has its turn,
+    /// until it unlocks or its session ends.
+    ///
+    /// # Errors
+    /// When the database fails, or the turn did not come in time.
+    fn take_turn(session: &mut Self::Tx) -> impl Future<Output = Result<(), MigrateError>> + Send {
+        session.lock()
+    }
 }
 
 /// A database to work on: where to write and where to read. Cheap to clone.

@@ -1,5 +1,6 @@
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migrate, MigrateError, MigrationType, Migrator};
+use sqlx::pool::PoolConnection;
 
 use crate::{Database, Db, DbError};
 
@@ -29,10 +30,20 @@ pub struct Migrations {
 
 impl Migrations {
     /// Applies what is missing. Safe to call from several instances at once:
-    /// on PostgreSQL one of them works while the others wait.
+    /// on PostgreSQL one of them works while the others wait, for up to 15
+    /// minutes, whatever the pool's `lock_timeout` is.
+    ///
+    /// On PostgreSQL a step may take as long as it takes: `statement_timeout`
+    /// (and `transaction_timeout`) do not hold for it. Its waits for tables
+    /// keep to the pool's `lock_timeout`, because behind them every other user
+    /// of the table waits. The session is closed afterwards, not given back.
+    ///
+    /// Safe to cancel: the session ends, and with it the step that was under
+    /// way and the lock that the others wait for.
     ///
     /// # Errors
     /// [`DbError::Migrate`] names the history table; what was applied stays.
+    /// Class `Retry` when a lock could not be had in time.
     pub async fn run<D: Database>(&self, db: &Db<D>) -> Result<(), DbError> {
         self.apply(db, false).await
     }
@@ -129,15 +140,18 @@ impl Migrations {
         // A newer version of the program may have been here: rolling upgrades
         // run old and new side by side, and steps only ever add.
         migrator.set_ignore_missing(true);
-        let mut connection = db.writer().acquire().await?;
-        let result = migrator
-            .run_direct(None, &mut *connection, only_record)
-            .await;
-        if result.is_err() {
-            // A failed run leaves its session lock behind; end the session.
-            connection.close_on_drop();
-        }
-        result.map_err(|source| self.failed(source))
+        // Taken below, under limits of its own.
+        migrator.set_locking(false);
+        let mut session = Session::<D>::of(db.writer().acquire().await?);
+        let applied = async {
+            let connection = &mut *session.connection;
+            D::take_turn(connection).await?;
+            migrator.run_direct(None, connection, only_record).await?;
+            connection.unlock().await
+        };
+        applied.await.map_err(|source| self.failed(source))?;
+        session.ended_well();
+        Ok(())
     }
 
     fn sqlx_steps(&self) -> impl Iterator<Item = sqlx::migrate::Migration> {
@@ -156,6 +170,35 @@ impl Migrations {
         DbError::Migrate {
             table: self.history_table,
             source,
+        }
+    }
+}
+
+/// A connection that applies a schema. Left early, by an error or because the
+/// caller is gone, it holds a lock and perhaps an open transaction: it does not
+/// go back to the pool then, where no one would ever look for them.
+struct Session<D: Database> {
+    connection: PoolConnection<D::Driver>,
+    reusable: bool,
+}
+
+impl<D: Database> Session<D> {
+    fn of(connection: PoolConnection<D::Driver>) -> Self {
+        Self {
+            connection,
+            reusable: false,
+        }
+    }
+
+    fn ended_well(mut self) {
+        self.reusable = !D::TURN_ENDS_SESSION;
+    }
+}
+
+impl<D: Database> Drop for Session<D> {
+    fn drop(&mut self) {
+        if !self.reusable {
+            self.connection.close_on_drop();
         }
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use sqlx::Executor;
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::migrate::{Migrate, MigrateError};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 
 use crate::{Database, Db, DbError};
 
@@ -15,9 +16,52 @@ pub struct Postgres;
 
 impl Database for Postgres {
     type Driver = sqlx::Postgres;
-    type Tx = sqlx::PgConnection;
+    type Tx = PgConnection;
     const NAME: &'static str = "postgres";
     const BEGIN: &'static str = "BEGIN";
+    const TURN_ENDS_SESSION: bool = true;
+
+    async fn take_turn(session: &mut PgConnection) -> Result<(), MigrateError> {
+        // Limits that suit requests do not suit an index over all that there
+        // is: it would be cancelled, at this start and at the next. An older
+        // server has no transaction_timeout to lift.
+        session
+            .execute(
+                "SELECT set_config(name, '0', false) FROM pg_settings \
+                 WHERE name IN ('statement_timeout', 'transaction_timeout')",
+            )
+            .await?;
+        let lock_timeout: String = sqlx::query_scalar("SELECT current_setting('lock_timeout')")
+            .fetch_one(&mut *session)
+            .await?;
+        set_lock_timeout(session, &millis(LONGEST_TURN)).await?;
+        wait_for_turn(session).await?;
+        // The steps keep the service's: whoever waits for a table makes all
+        // who come later wait for it as well.
+        set_lock_timeout(session, &lock_timeout).await
+    }
+}
+
+/// How long an instance waits for another that applies a schema.
+const LONGEST_TURN: Duration = Duration::from_secs(15 * 60);
+
+async fn set_lock_timeout(session: &mut PgConnection, value: &str) -> Result<(), MigrateError> {
+    sqlx::query("SELECT set_config('lock_timeout', $1, false)")
+        .bind(value)
+        .execute(session)
+        .await?;
+    Ok(())
+}
+
+async fn wait_for_turn(session: &mut PgConnection) -> Result<(), MigrateError> {
+    let mut lock = session.lock();
+    match tokio::time::timeout(Duration::from_secs(2), &mut lock).await {
+        Ok(locked) => locked,
+        Err(_) => {
+            tracing::info!("another session applies a schema to this database, waiting for it");
+            lock.await
+        }
+    }
 }
 
 /// How [`connect`] builds a pool.
@@ -30,7 +74,8 @@ pub struct PoolSettings {
     /// class `Retry`. Default 5 s.
     pub acquire_timeout: Duration,
     /// The longest statement; the server cancels it then, class `Retry`. In
-    /// milliseconds at the server; zero: no limit. Default 30 s.
+    /// milliseconds at the server; zero: no limit. The steps of a schema have
+    /// none, see [`Migrations::run`](crate::Migrations::run). Default 30 s.
     pub statement_timeout: Duration,
     /// The longest wait for a lock; the statement fails then, class `Retry`.
     /// Zero: no limit. Default 10 s.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod schema;
+mod starts;
 mod transactions;
 
 use gozon_sqlx::{Db, Postgres, Sqlite};
