@@ -71,6 +71,17 @@ pub enum AppendError {
         /// The outbox's `max_payload_bytes`.
         limit: usize,
     },
+    /// An attribute of a message is one that the outbox could not keep in every
+    /// state, or that no broker takes.
+    #[error("message {id}: its {field} {reason}")]
+    Unfit {
+        /// The message.
+        id: crate::MessageId,
+        /// The field of [`crate::Envelope`].
+        field: &'static str,
+        /// What to do about it.
+        reason: String,
+    },
     /// The store failed; `class` says what to do.
     #[error("outbox append failed: {source}")]
     Store {
@@ -85,7 +96,7 @@ impl AppendError {
     /// What the caller can do.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::TooLarge { .. } => ErrorClass::Reject,
+            Self::TooLarge { .. } | Self::Unfit { .. } => ErrorClass::Reject,
             Self::Store { class, .. } => *class,
         }
     }
@@ -131,6 +142,12 @@ mod tests {
             limit: 10,
         };
         assert_eq!(too_large.class(), ErrorClass::Reject);
+        let unfit = AppendError::Unfit {
+            id: MessageId::generate(),
+            field: "key",
+            reason: "must not hold NUL".to_owned(),
+        };
+        assert_eq!(unfit.class(), ErrorClass::Reject);
 
         for class in [ErrorClass::Retry, ErrorClass::Reject, ErrorClass::Bug] {
             let source = "deadlock detected".into();

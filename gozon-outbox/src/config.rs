@@ -149,6 +149,13 @@ pub struct ConfigError {
 }
 
 impl OutboxConfig {
+    /// The longest ordering key: indexes of the outbox hold keys, and one of
+    /// PostgreSQL takes 2,704 bytes. A longer one is refused with
+    /// [`gozon_core::AppendError::Unfit`]; use a hash of it.
+    pub const KEY_BYTES: usize = 1_024;
+    /// The longest event type, which AMQP 0-9-1 routes by.
+    pub const KIND_BYTES: usize = 255;
+
     /// Checks every field, and those that depend on each other.
     ///
     /// # Errors

@@ -132,15 +132,45 @@ impl<D: OutboxDatabase> Outbox<D> {
     }
 
     fn check(&self, message: &NewMessage) -> Result<(), AppendError> {
-        let (bytes, limit) = (message.envelope.data.len(), self.config.max_payload_bytes);
-        if bytes <= limit {
-            return Ok(());
+        let envelope = &message.envelope;
+        let (bytes, limit) = (envelope.data.len(), self.config.max_payload_bytes);
+        if bytes > limit {
+            return Err(AppendError::TooLarge {
+                id: envelope.id,
+                bytes,
+                limit,
+            });
         }
-        Err(AppendError::TooLarge {
-            id: message.envelope.id,
-            bytes,
-            limit,
-        })
+        // Here and not in the database: it takes them as long as they are
+        // ready, and fails when the relay puts them aside.
+        let key = envelope
+            .key
+            .as_deref()
+            .map(|key| unfit(key, OutboxConfig::KEY_BYTES));
+        let kind = match envelope.kind.as_str() {
+            "" => Some("must not be empty".to_owned()),
+            kind => unfit(kind, OutboxConfig::KIND_BYTES),
+        };
+        match [("key", key.flatten()), ("kind", kind)] {
+            [(field, Some(reason)), _] | [_, (field, Some(reason))] => Err(AppendError::Unfit {
+                id: envelope.id,
+                field,
+                reason,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why a text that databases keep and brokers carry is no such text.
+fn unfit(text: &str, limit: usize) -> Option<String> {
+    match text.len() {
+        bytes if bytes > limit => Some(format!(
+            "has {bytes} bytes, more than {limit}: shorten it, or use a hash of it"
+        )),
+        // PostgreSQL's text holds none.
+        _ if text.contains('\0') => Some("must not hold NUL".to_owned()),
+        _ => None,
     }
 }
 

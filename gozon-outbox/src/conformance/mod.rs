@@ -21,8 +21,10 @@
 pub mod appending;
 pub mod archive;
 pub mod dead_letters;
+pub mod delaying;
 mod dice;
 pub mod leasing;
+pub mod limits;
 pub mod model;
 pub mod reading;
 pub mod relay;

@@ -9,7 +9,8 @@ use tokio::task::JoinError;
 use tokio::time::timeout;
 
 use super::{
-    Bench, appending, archive, dead_letters, leasing, model, reading, taking_over, writing,
+    Bench, appending, archive, dead_letters, delaying, leasing, limits, model, reading,
+    taking_over, writing,
 };
 use crate::OutboxDatabase;
 
@@ -89,9 +90,10 @@ pub fn rules<D: OutboxDatabase>() -> Vec<Rule<D>> {
         appending::thousands_of_keys_fit_into_one_transaction,
         appending::pending_keys_are_those_that_have_messages,
         appending::a_key_behind_a_long_backlog_is_pending,
-        appending::a_delayed_message_draws_its_number_when_it_is_due,
-        appending::a_promotion_that_waits_for_a_key_lets_leases_be_renewed,
-        appending::a_message_that_is_too_large_is_refused,
+        delaying::a_delayed_message_draws_its_number_when_it_is_due,
+        delaying::a_promotion_that_waits_for_a_key_lets_leases_be_renewed,
+        limits::a_message_that_is_too_large_is_refused,
+        limits::a_key_is_kept_up_to_its_limit_and_refused_beyond,
         leasing::no_partition_has_two_owners,
         leasing::a_lease_can_be_taken_only_after_its_term,
         leasing::a_renewed_lease_outlasts_its_first_term,

@@ -89,6 +89,21 @@ impl Flaw for CutsAtZero {
     }
 }
 
+/// Keys end where a column of 255 bytes does.
+#[derive(Debug)]
+pub(crate) struct CutsKeys;
+
+#[async_trait]
+impl Flaw for CutsKeys {
+    async fn insert(tx: &mut SqliteConnection, rows: &[NewRow]) -> Result<(), DbError> {
+        let mut rows = rows.to_vec();
+        for key in rows.iter_mut().filter_map(|row| row.key.as_mut()) {
+            *key = key.chars().take(255).collect();
+        }
+        Sqlite::insert(tx, &rows).await
+    }
+}
+
 /// Numbers in no order of the slice.
 #[derive(Debug)]
 pub(crate) struct ReversesSlices;

@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use appending::{
-    AsksTheFirst, BindsEveryValue, CommitsByItself, CutsAtZero, Flaw, ForgetsTheDelayed,
+    AsksTheFirst, BindsEveryValue, CommitsByItself, CutsAtZero, CutsKeys, Flaw, ForgetsTheDelayed,
     NeverSaysNo, ReusesNumbers, ReversesSlices, flawed, without_a_limit,
 };
 use broken::{Call, Cap, Fault, broken};
@@ -277,6 +277,11 @@ const CAUGHT_APPENDING: &[(&str, Check, &str)] = &[
         "CutsAtZero",
         on::<CutsAtZero>,
         "a_message_comes_out_as_it_went_in",
+    ),
+    (
+        "CutsKeys",
+        on::<CutsKeys>,
+        "a_key_is_kept_up_to_its_limit_and_refused_beyond",
     ),
     (
         "ReversesSlices",
