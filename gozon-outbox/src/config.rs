@@ -73,7 +73,8 @@ pub struct OutboxConfig {
     /// deletes at once; after a crash everything confirmed in this time is
     /// repeated. At most 1 s. Default 5 ms.
     pub delete_linger: Duration,
-    /// How often delayed messages that are due are looked for: how late one may be.
+    /// How often delayed messages that are due are looked for: how late one may
+    /// be; up to 2 s later beside transactions that keep keys of others for long.
     /// Above zero. Default 500 ms.
     pub delay_poll: Duration,
     /// How often the gauges are refreshed; each time the outbox is counted.

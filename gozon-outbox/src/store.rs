@@ -286,7 +286,8 @@ pub trait OutboxStore: Send + Sync {
     async fn unhold(&self, leases: &Leases, keys: &[String]) -> Result<Vec<i32>, DbError>;
 
     /// Makes up to `max` delayed messages ready that are due, with a number
-    /// drawn now, under the lock of their key. Returns how many.
+    /// drawn now, under the lock of their key. Returns how many. A key that is in
+    /// use delays neither the others nor those who append to them.
     async fn promote(&self, leases: &Leases, max: u32) -> Result<u64, DbError>;
 
     /// How much waits.

@@ -179,11 +179,19 @@ async fn insert_unlocked(tx: &mut PgConnection, rows: &[NewRow]) -> Result<(), D
     Ok(())
 }
 
-/// A promotion that keeps all leases while it waits for a key.
-pub(crate) fn promoting_under_lock(bench: Bench<Postgres>) -> Bench<Postgres> {
+/// What a promotion keeps while it waits for a key.
+#[derive(Clone, Copy)]
+pub(crate) enum Keeps {
+    Leases,
+    /// All before it, because it takes one after the other.
+    Stripes,
+}
+
+pub(crate) fn promoting(bench: Bench<Postgres>, keeps: Keeps) -> Bench<Postgres> {
     let store = PromotesUnderLock {
         inner: Arc::clone(&bench.store),
         db: bench.db.clone(),
+        keeps,
     };
     Bench {
         store: Arc::new(store),
@@ -194,6 +202,31 @@ pub(crate) fn promoting_under_lock(bench: Bench<Postgres>) -> Bench<Postgres> {
 struct PromotesUnderLock {
     inner: Arc<dyn OutboxStore>,
     db: Db<Postgres>,
+    keeps: Keeps,
+}
+
+impl PromotesUnderLock {
+    async fn promote(&self, leases: &Leases, max: u32) -> Result<u64, DbError> {
+        let mut tx = self.db.begin().await?;
+        let keep = match self.keeps {
+            Keeps::Leases => "SELECT partition FROM gozon_outbox_leases FOR SHARE",
+            Keeps::Stripes => {
+                "SELECT pg_advisory_xact_lock(1735360111, n) FROM generate_series(0, 1023) AS n"
+            }
+        };
+        sqlx::query(keep).execute(&mut *tx).await?;
+        if matches!(self.keeps, Keeps::Stripes) {
+            // In its own transaction they would be free.
+            tx.commit().await?;
+            return self.inner.promote(leases, max).await;
+        }
+        let mut promoted = self.inner.promote(leases, max).await?;
+        while promoted == 0 {
+            promoted = self.inner.promote(leases, max).await?;
+        }
+        tx.commit().await?;
+        Ok(promoted)
+    }
 }
 
 macro_rules! forward {
@@ -205,13 +238,7 @@ macro_rules! forward {
             })*
 
             async fn promote(&self, leases: &Leases, max: u32) -> Result<u64, DbError> {
-                let mut tx = self.db.begin().await?;
-                sqlx::query("SELECT partition FROM gozon_outbox_leases FOR SHARE")
-                    .execute(&mut *tx)
-                    .await?;
-                let promoted = self.inner.promote(leases, max).await;
-                tx.commit().await?;
-                promoted
+                Self::promote(self, leases, max).await
             }
         }
     };

@@ -9,14 +9,15 @@ mod beside;
 mod broken;
 mod pending;
 mod process;
+mod promoting;
 mod sharing;
 mod waking;
 
 use std::pin::Pin;
 
 use broken::{
-    Flaw, LocksInAnUnreadCte, LocksInTheSlicesOrder, LocksInValues, NumbersBeforeItLocks, flawed,
-    promoting_under_lock,
+    Flaw, Keeps, LocksInAnUnreadCte, LocksInTheSlicesOrder, LocksInValues, NumbersBeforeItLocks,
+    flawed, promoting,
 };
 use gozon_outbox::conformance::{Bench, Verdict, check, run_all};
 use gozon_sqlx::Db;
@@ -51,14 +52,21 @@ const CAUGHT: &[(&str, Check, &str)] = &[
     ),
     (
         "PromotesUnderLock",
-        |db, rule| {
-            Box::pin(async { check(promoting_under_lock(Bench::new(db).await), rule).await })
-        },
+        |db, rule| Box::pin(keeping(db, Keeps::Leases, rule)),
         "a_promotion_that_waits_for_a_key_lets_leases_be_renewed",
+    ),
+    (
+        "LocksOneAfterTheOther",
+        |db, rule| Box::pin(keeping(db, Keeps::Stripes, rule)),
+        "a_promotion_passes_a_key_that_is_in_use",
     ),
 ];
 
 const ORDER: &str = "sequence_order_is_commit_order_per_key";
+
+async fn keeping(db: Db<Postgres>, keeps: Keeps, rule: &'static str) -> Verdict {
+    check(promoting(Bench::new(db).await, keeps), rule).await
+}
 
 fn on<F: Flaw>(
     db: Db<Postgres>,

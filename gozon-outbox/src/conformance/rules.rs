@@ -92,6 +92,7 @@ pub fn rules<D: OutboxDatabase>() -> Vec<Rule<D>> {
         appending::a_key_behind_a_long_backlog_is_pending,
         delaying::a_delayed_message_draws_its_number_when_it_is_due,
         delaying::a_promotion_that_waits_for_a_key_lets_leases_be_renewed,
+        delaying::a_promotion_passes_a_key_that_is_in_use,
         limits::a_message_that_is_too_large_is_refused,
         limits::a_key_is_kept_up_to_its_limit_and_refused_beyond,
         leasing::no_partition_has_two_owners,

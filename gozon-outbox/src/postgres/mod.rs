@@ -2,6 +2,7 @@
 
 mod append;
 mod desk;
+mod promote;
 mod signal;
 mod store;
 

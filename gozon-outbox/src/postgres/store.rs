@@ -6,6 +6,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use super::append;
+use super::promote::{Turn, promote};
 use crate::store::{
     Decided, Failure, Kept, KeptFrom, KindStats, Lease, Leases, MemberId, Membership, OutboxStats,
     OutboxStore, Read, Row, RowState,
@@ -19,8 +20,6 @@ const SWEEP: &str = include_str!("sql/sweep.sql");
 const SWEEP_BEHIND: &str = include_str!("sql/sweep_behind.sql");
 const UNHOLD: &str = include_str!("sql/unhold.sql");
 const KEPT: &str = include_str!("sql/kept.sql");
-const DUE: &str = include_str!("sql/due.sql");
-const PROMOTE: &str = include_str!("sql/promote.sql");
 const HEARTBEAT: &str = include_str!("sql/heartbeat.sql");
 const RENEW: &str = include_str!("sql/renew.sql");
 const ACQUIRE: &str = include_str!("sql/acquire.sql");
@@ -37,14 +36,18 @@ const STATS: &str = include_str!("sql/stats.sql");
 /// A century: databases cannot subtract more from the time of day.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// Every call is one statement, so each is atomic without a transaction.
+/// Every call but a promotion is one statement, atomic without a transaction.
 pub(super) struct PostgresStore {
     db: Db<Postgres>,
+    promoting: Turn,
 }
 
 impl PostgresStore {
     pub(super) fn new(db: Db<Postgres>) -> Self {
-        Self { db }
+        Self {
+            db,
+            promoting: Turn::default(),
+        }
     }
 }
 
@@ -271,27 +274,7 @@ impl OutboxStore for PostgresStore {
     }
 
     async fn promote(&self, leases: &Leases, max: u32) -> Result<u64, DbError> {
-        let (partitions, epochs) = columns(leases);
-        let due: Vec<(i64, Option<String>)> = sqlx::query_as(DUE)
-            .bind(&partitions)
-            .bind(&epochs)
-            .bind(leases.member.0)
-            .bind(i64::from(max))
-            .fetch_all(self.db.reader())
-            .await?;
-        if due.is_empty() {
-            return Ok(0);
-        }
-        let keys = due.iter().filter_map(|(_, key)| key.as_deref());
-        let moved = sqlx::query(PROMOTE)
-            .bind(&partitions)
-            .bind(&epochs)
-            .bind(leases.member.0)
-            .bind(append::stripes(keys))
-            .bind(due.iter().map(|(seq, _)| *seq).collect::<Vec<_>>())
-            .execute(self.db.writer())
-            .await?;
-        Ok(moved.rows_affected())
+        promote(&self.db, &self.promoting, leases, max).await
     }
 
     async fn stats(&self) -> Result<OutboxStats, DbError> {
@@ -320,7 +303,7 @@ impl OutboxStore for PostgresStore {
     }
 }
 
-fn columns(leases: &Leases) -> (Vec<i32>, Vec<i64>) {
+pub(super) fn columns(leases: &Leases) -> (Vec<i32>, Vec<i64>) {
     leases
         .held
         .iter()

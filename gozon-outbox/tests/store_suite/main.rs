@@ -336,6 +336,7 @@ const ON_POSTGRESQL: &[&str] = &[
     "sequence_order_is_commit_order_per_key",
     "opposite_orders_of_keys_do_not_deadlock",
     "a_promotion_that_waits_for_a_key_lets_leases_be_renewed",
+    "a_promotion_passes_a_key_that_is_in_use",
 ];
 
 type Checked = Pin<Box<dyn Future<Output = Verdict> + Send>>;
