@@ -16,7 +16,7 @@ pub struct OutboxConfig {
     /// How long a partition lease lasts, in database time; renewed at a third.
     /// After a relay died its partitions rest for this long at most, and a second
     /// until another notices. Shorter: a faster take-over, and a process that pauses
-    /// for longer loses its share. At least 100 ms. Default 10 s.
+    /// for longer loses its share. 100 ms to a day. Default 10 s.
     pub term: Duration,
     /// Batches being published at once. More than the transport publishes at
     /// once only wait there. At least 1. Default 64.
@@ -52,22 +52,22 @@ pub struct OutboxConfig {
     /// Above zero, at most `poll_max`. Default 5 ms.
     pub poll_min: Duration,
     /// The longest pause between two polls; it doubles while nothing is found.
-    /// What a message may wait that another process committed. At least
-    /// `poll_min`. Default 250 ms.
+    /// What a message may wait that another process committed.
+    /// `poll_min` to a day. Default 250 ms.
     pub poll_max: Duration,
     /// The safety net below the transport's own timeout: a batch without an
     /// answer for this long counts as unknown. Longer than the transport's own
-    /// timeout, above zero. Default 30 s.
+    /// timeout, above zero, at most a day. Default 30 s.
     pub publish_timeout: Duration,
     /// The first pause before a nacked or unknown message is repeated; it
     /// doubles. Above zero, at most `retry_max`. Default 100 ms.
     pub retry_min: Duration,
-    /// The longest such pause. At least `retry_min`. Default 5 s.
+    /// The longest such pause. `retry_min` to a day. Default 5 s.
     pub retry_max: Duration,
     /// The first pause before a returned message is repeated; it doubles.
     /// Above zero, at most `returned_max`. Default 1 s.
     pub returned_min: Duration,
-    /// The longest such pause. At least `returned_min`. Default 30 s.
+    /// The longest such pause. `returned_min` to a day. Default 30 s.
     pub returned_max: Duration,
     /// How long the delete of a confirmed message waits for company. Zero
     /// deletes at once; after a crash everything confirmed in this time is
@@ -75,15 +75,16 @@ pub struct OutboxConfig {
     pub delete_linger: Duration,
     /// How often delayed messages that are due are looked for: how late one may
     /// be; up to 2 s later beside transactions that keep keys of others for long.
-    /// Above zero. Default 500 ms.
+    /// Above zero, at most a day. Default 500 ms.
     pub delay_poll: Duration,
     /// How often the gauges are refreshed; each time the outbox is counted.
     /// Where that takes long, less often: it takes a fiftieth of the time at
-    /// most. Above zero. Default 15 s.
+    /// most. Above zero, at most a day. Default 15 s.
     pub stats_interval: Duration,
     /// How often the gauges per event type are refreshed, by one relay for all. That
     /// reads the whole table, so it too takes a fiftieth of the time at most.
-    /// Above zero. Default 60 s.
+    /// Above zero, at most a day, or `Duration::MAX`: never, there are no such gauges.
+    /// Default 60 s.
     pub kinds_interval: Duration,
     /// Tell relays in other processes of new messages, by NOTIFY over one connection
     /// per process, beside its pool and at most a hundred times a second; where
@@ -100,9 +101,11 @@ pub struct OutboxConfig {
     /// Messages that one such bite removes. From 1 to 100,000. Default 1,000.
     pub archive_bite: u32,
     /// How long a stopping relay waits for outcomes; what has none by then is
-    /// repeated by its successor. Any. Default 15 s.
+    /// repeated by its successor. At most a day. Default 15 s.
     pub drain_timeout: Duration,
 }
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 impl Default for OutboxConfig {
     fn default() -> Self {
@@ -235,6 +238,11 @@ impl OutboxConfig {
                 "must be above zero",
             ),
             (
+                self.kinds_interval <= DAY || self.kinds_interval == Duration::MAX,
+                "kinds_interval",
+                "must not be above a day; Duration::MAX switches it off",
+            ),
+            (
                 !self.archive_retention.is_zero(),
                 "archive_retention",
                 "must be above zero; switch the archive off instead",
@@ -245,7 +253,19 @@ impl OutboxConfig {
                 "must be between 1 and 100,000",
             ),
         ];
-        match checks.into_iter().find(|(holds, ..)| !holds) {
+        // No clock takes an interval of any length.
+        let times = [
+            (self.term, "term"),
+            (self.poll_max, "poll_max"),
+            (self.publish_timeout, "publish_timeout"),
+            (self.retry_max, "retry_max"),
+            (self.returned_max, "returned_max"),
+            (self.delay_poll, "delay_poll"),
+            (self.stats_interval, "stats_interval"),
+            (self.drain_timeout, "drain_timeout"),
+        ];
+        let times = times.map(|(time, field)| (time <= DAY, field, "must not be above a day"));
+        match checks.into_iter().chain(times).find(|(holds, ..)| !holds) {
             None => Ok(()),
             Some((_, field, reason)) => Err(ConfigError { field, reason }),
         }
@@ -266,5 +286,35 @@ mod tests {
         };
 
         assert_eq!(wrong.validate().unwrap_err().field, "poll_min");
+    }
+
+    /// A relay adds them to the time of day.
+    #[test]
+    fn a_time_that_no_clock_takes_is_refused() {
+        type Field = fn(&mut OutboxConfig) -> &mut Duration;
+        let fields: [(&str, Field); 9] = [
+            ("term", |it| &mut it.term),
+            ("poll_max", |it| &mut it.poll_max),
+            ("publish_timeout", |it| &mut it.publish_timeout),
+            ("retry_max", |it| &mut it.retry_max),
+            ("returned_max", |it| &mut it.returned_max),
+            ("delay_poll", |it| &mut it.delay_poll),
+            ("stats_interval", |it| &mut it.stats_interval),
+            ("kinds_interval", |it| &mut it.kinds_interval),
+            ("drain_timeout", |it| &mut it.drain_timeout),
+        ];
+        for (name, field) in fields {
+            let mut config = OutboxConfig::default();
+            *field(&mut config) = Duration::from_secs(24 * 3_600);
+            assert_eq!(config.validate(), Ok(()), "{name}");
+            *field(&mut config) = Duration::MAX / 2;
+            assert_eq!(config.validate().unwrap_err().field, name);
+        }
+        let never = OutboxConfig {
+            kinds_interval: Duration::MAX,
+            archive_retention: Duration::MAX,
+            ..OutboxConfig::default()
+        };
+        assert_eq!(never.validate(), Ok(()));
     }
 }

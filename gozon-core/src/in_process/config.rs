@@ -8,7 +8,7 @@ pub struct InProcessConfig {
     /// How long a publish waits for the acknowledgements of all subscriptions
     /// before it answers `Unknown`. Longer than a handler needs for a batch;
     /// a message that took longer is not delivered twice, its repeat joins the
-    /// delivery in flight. Above zero. Defaults to 10 s.
+    /// delivery in flight. Above zero, at most a day. Defaults to 10 s.
     pub publish_timeout: Duration,
     /// How many messages wait in the queue of one durable subscription before
     /// publishers wait for room. At least 1. Defaults to 4096.
@@ -43,6 +43,10 @@ impl InProcessConfig {
         if self.publish_timeout.is_zero() {
             return wrong("publish_timeout", "must be longer than zero");
         }
+        // No clock takes a time of any length.
+        if self.publish_timeout > Duration::from_secs(24 * 3_600) {
+            return wrong("publish_timeout", "must not be longer than a day");
+        }
         if self.queue_capacity == 0 {
             return wrong("queue_capacity", "must be at least 1");
         }
@@ -65,6 +69,13 @@ mod tests {
                 "publish_timeout",
                 InProcessConfig {
                     publish_timeout: Duration::ZERO,
+                    ..fine
+                },
+            ),
+            (
+                "publish_timeout",
+                InProcessConfig {
+                    publish_timeout: Duration::MAX,
                     ..fine
                 },
             ),

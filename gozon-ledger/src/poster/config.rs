@@ -17,7 +17,7 @@ pub struct PosterConfig {
     pub queue_legs: usize,
     /// How long a call waits for its answer, unless it names another deadline.
     /// A group whose deadline passes before its transaction begins is not
-    /// posted. Above zero. Default 5 s.
+    /// posted. Above zero, at most [`Self::LONGEST_WAIT`]. Default 5 s.
     pub deadline: Duration,
     /// How often a batch is tried while other transactions are in its way, the
     /// first time included, before its groups are posted one by one; each of
@@ -29,13 +29,15 @@ pub struct PosterConfig {
     /// [`Self::MAX_BACKOFF`]. Default 10 ms.
     pub backoff: Duration,
     /// How long the poster goes on after shutdown was asked for, to post what
-    /// waits already. Above zero. Default 10 s.
+    /// waits already. Above zero, at most [`Self::LONGEST_WAIT`]. Default 10 s.
     pub drain: Duration,
 }
 
 impl PosterConfig {
     /// The longest pause between two attempts.
     pub const MAX_BACKOFF: Duration = Duration::from_millis(500);
+    /// A day: no clock takes a time of any length.
+    pub const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3_600);
 
     /// Says what cannot work.
     ///
@@ -50,6 +52,16 @@ impl PosterConfig {
             ("poster.attempts", self.attempts >= 1, "at least 1"),
             ("poster.backoff", !self.backoff.is_zero(), "above 0"),
             ("poster.drain", !self.drain.is_zero(), "above 0"),
+            (
+                "poster.deadline",
+                self.deadline <= Self::LONGEST_WAIT,
+                "a day at most",
+            ),
+            (
+                "poster.drain",
+                self.drain <= Self::LONGEST_WAIT,
+                "a day at most",
+            ),
         ];
         match rules.into_iter().find(|(_, holds, _)| !holds) {
             None => Ok(()),
@@ -69,5 +81,27 @@ impl Default for PosterConfig {
             backoff: Duration::from_millis(10),
             drain: Duration::from_secs(10),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_no_clock_takes_is_refused() {
+        let fine = PosterConfig::default();
+        let late = PosterConfig {
+            deadline: Duration::MAX,
+            ..fine.clone()
+        };
+        let slow = PosterConfig {
+            drain: Duration::MAX,
+            ..fine.clone()
+        };
+
+        assert!(fine.validate().is_ok());
+        assert_eq!(late.validate().unwrap_err().field, "poster.deadline");
+        assert_eq!(slow.validate().unwrap_err().field, "poster.drain");
     }
 }

@@ -155,7 +155,8 @@ impl Poster {
         self.post_group_within(transfers, deadline).await
     }
 
-    /// As [`Poster::post_group`], with a deadline of its own.
+    /// As [`Poster::post_group`], with a deadline of its own; one beyond
+    /// [`PosterConfig::LONGEST_WAIT`] counts as that.
     ///
     /// # Errors
     /// As [`Poster::post_group`].
@@ -167,7 +168,7 @@ impl Poster {
         if transfers.is_empty() {
             return Ok(Vec::new());
         }
-        let deadline = Instant::now() + within;
+        let deadline = Instant::now() + within.min(PosterConfig::LONGEST_WAIT);
         let (answer, answered) = oneshot::channel();
         let admitted = self.admit(Group {
             transfers,

@@ -351,7 +351,7 @@ impl Engine {
     /// One relay counts for all: it reads the whole table.
     pub(super) fn start_count_kinds(&mut self, now: Instant) {
         self.next.count_kinds = now + LOOK_EVERY;
-        if !self.territory.owns(0) {
+        if self.config.kinds_interval == Duration::MAX || !self.territory.owns(0) {
             metrics::kinds(&[], self.counted_kinds.iter().map(String::as_str));
             self.counted_kinds.clear();
             return;

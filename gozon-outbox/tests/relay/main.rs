@@ -251,3 +251,25 @@ async fn draining_ends_even_if_the_broker_never_answers() {
 
     assert_eq!(story.bench.outbox.stats().await.unwrap().pending, 1);
 }
+
+/// The whole table is read for them; without a panic, as an interval that no
+/// clock takes.
+#[tokio::test]
+async fn gauges_per_type_can_be_switched_off() {
+    let story = Story::new().await;
+    let store = store::Scripted::on(story.bench.store.clone());
+    let config = OutboxConfig {
+        kinds_interval: Duration::MAX,
+        stats_interval: Duration::from_millis(1),
+        ..Story::config()
+    };
+    let relay = story.start_on(store.clone(), config);
+
+    eventually("the outbox was counted twice", || async {
+        store.done("stats") >= 2
+    })
+    .await;
+
+    assert_eq!(store.calls("kinds"), 0);
+    relay.stop().await;
+}

@@ -89,6 +89,18 @@ async fn a_group_whose_deadline_passes_while_it_waits_is_not_posted() {
     assert_eq!(ledger.begun(), [[1], [3]]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_caller_may_wait_as_long_as_it_likes() {
+    let poster = poster(&Slow::open(), PosterConfig::default());
+    let (_shutdown, _run) = start(&poster);
+
+    let posted = poster
+        .post_group_within(vec![transfer(1)], Duration::MAX)
+        .await;
+
+    assert!(posted.is_ok());
+}
+
 /// Its caller has not looked since: nobody but the poster can know that it is late.
 #[tokio::test(start_paused = true)]
 async fn a_group_that_is_late_is_not_posted_though_its_caller_still_waits() {
