@@ -11,7 +11,7 @@ use gozon_core::{
     Append, Envelope, Event, InProcess, NewMessage, NoOutbox, Outcome, Publisher, Subscriber,
     Subscription,
 };
-use gozon_inbox::{Decision, Each, HandleError, Handler, Inbox, InboxConfig};
+use gozon_inbox::{Each, HandleError, Handler, Inbox, InboxConfig};
 use gozon_outbox::{DeadLetterPage, Outbox, OutboxConfig, Signature};
 use gozon_sqlx::{Db, Sqlite, sqlite};
 use serde::{Deserialize, Serialize};
@@ -60,10 +60,7 @@ async fn of_the_outbox(db: &Db<Sqlite>) -> anyhow::Result<()> {
         anyhow::bail!("{letters:?}");
     };
     broker.takes_all.store(true, Ordering::Relaxed); // whatever was wrong is mended
-    let by = |reason: &str| Signature {
-        by: "maria".to_owned(),
-        reason: reason.to_owned(),
-    };
+    let by = |reason: &str| Signature::new("maria", reason);
     outbox
         .replay(&[first.seq], &by("the broker takes 20 MiB now"))
         .await?;
@@ -103,15 +100,15 @@ async fn of_the_inbox(db: &Db<Sqlite>) -> anyhow::Result<()> {
         anyhow::bail!("{letters:?}");
     };
     handler.takes_all.store(true, Ordering::Relaxed); // the mended version runs
-    let mended = Decision::new("maria", "version 1.2 knows this scale");
+    let mended = Signature::new("maria", "version 1.2 knows this scale");
     inbox.replay(&first.consumer, first.id, &mended).await?;
-    let test = Decision::new("maria", "a test of ours");
+    let test = Signature::new("maria", "a test of ours");
     inbox.discard(&second.consumer, second.id, &test).await?;
 
     until(async || Ok(inbox.stats().await? == Default::default())).await?;
     for record in inbox.decisions("statistics.parcels", None, 10).await? {
-        let (what, who) = (record.kind.as_str(), record.decision);
-        println!("{what} by {}: {}", who.by, who.why);
+        let (what, who) = (record.ruling.as_str(), record.signature);
+        println!("{what} by {}: {}", who.by, who.reason);
     }
     stop.cancel();
     consumer.await??;

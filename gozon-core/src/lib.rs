@@ -11,6 +11,7 @@
 mod append;
 mod class;
 mod clock;
+mod decision;
 mod envelope;
 mod event;
 pub mod failpoint;
@@ -27,6 +28,7 @@ pub mod conformance;
 pub use append::{Append, AppendError, NoOutbox};
 pub use class::ErrorClass;
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use decision::{Ruling, Signature, SignatureError};
 pub use envelope::{Envelope, MessageId, StoredEnvelopeError};
 pub use event::{DecodeError, EncodeError, Event};
 pub use in_process::{InProcess, InProcessConfig};

@@ -1,10 +1,12 @@
 //! Messages that were given up, and what people decided about them.
 
-use gozon_core::{ErrorClass, MessageId};
+use gozon_core::{ErrorClass, MessageId, SignatureError};
 use gozon_sqlx::DbError;
 use time::OffsetDateTime;
 
 use crate::store::State;
+
+pub use gozon_core::{Ruling, Signature};
 
 /// A message that was given up.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,79 +50,26 @@ pub struct DeadPosition {
     pub id: MessageId,
 }
 
-/// Who decides about a dead letter, and why. Both are recorded for good.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
-    /// A person, or a tool that a person answers for; 1–200 characters.
-    pub by: String,
-    /// For those who come later; 1–2,000 characters.
-    pub why: String,
-}
-
-impl Decision {
-    /// `by` decides so because of `why`.
-    pub fn new(by: impl Into<String>, why: impl Into<String>) -> Self {
-        Self {
-            by: by.into(),
-            why: why.into(),
-        }
-    }
-
-    pub(crate) fn validate(&self) -> Result<(), DecisionError> {
-        for (field, text, most) in [("by", &self.by, 200), ("why", &self.why, 2_000)] {
-            let length = text.trim().chars().count();
-            if length == 0 || text.chars().count() > most || text.contains('\0') {
-                return Err(DecisionError::Incomplete { field, most });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What was decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DecisionKind {
-    /// It was given to its consumer once more.
-    Replayed,
-    /// It will not be handled. The record holds it.
-    Discarded,
-}
-
-impl DecisionKind {
-    /// As it stands in the table.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Replayed => "replayed",
-            Self::Discarded => "discarded",
-        }
-    }
-
-    /// Reads what stands in the table.
-    ///
-    /// # Errors
-    /// When it is neither.
-    pub fn parse(text: &str) -> Result<Self, DbError> {
-        [Self::Replayed, Self::Discarded]
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| {
-                let unknown = format!("unknown decision `{text}`");
-                DbError::Sqlx(sqlx::Error::Decode(unknown.into()))
-            })
-    }
+/// Reads what stands in the table.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) fn ruling(text: &str) -> Result<Ruling, DbError> {
+    Ruling::parse(text).ok_or_else(|| {
+        let unknown = format!("unknown decision `{text}`");
+        DbError::Sqlx(sqlx::Error::Decode(unknown.into()))
+    })
 }
 
 /// A decision, as it is remembered.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DecisionRecord {
+pub struct Decision {
     /// Grows with each decision; the page after this one begins behind it.
     pub id: i64,
     /// What was decided.
-    pub kind: DecisionKind,
+    pub ruling: Ruling,
     /// When.
     pub decided_at: OffsetDateTime,
     /// By whom, and why.
-    pub decision: Decision,
+    pub signature: Signature,
     /// The letter as it stood. Of a replayed one without attributes and data:
     /// its message went on.
     pub letter: DeadLetter,
@@ -128,7 +77,7 @@ pub struct DecisionRecord {
 
 /// What a store answers to a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ruling {
+pub enum DecisionOutcome {
     /// It is done, and recorded.
     Decided,
     /// The letter is no envelope, so no handler can get it. Nothing changed.
@@ -138,7 +87,7 @@ pub enum Ruling {
 }
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-impl Ruling {
+impl DecisionOutcome {
     /// Why nothing was there to decide about: `standing` is the message's state
     /// and whether it is malformed.
     pub(crate) fn of(standing: Option<(String, bool)>) -> Result<Self, DbError> {
@@ -156,13 +105,8 @@ impl Ruling {
 #[derive(Debug, thiserror::Error)]
 pub enum DecisionError {
     /// Decisions are signed and have a reason.
-    #[error("a decision needs `{field}`: 1 to {most} characters")]
-    Incomplete {
-        /// The field of [`Decision`].
-        field: &'static str,
-        /// Its longest text, in characters.
-        most: usize,
-    },
+    #[error(transparent)]
+    Unsigned(#[from] SignatureError),
     /// The consumer has no mark of this message.
     #[error("the consumer knows no such message")]
     Unknown,
@@ -182,44 +126,22 @@ pub enum DecisionError {
 }
 
 impl DecisionError {
-    pub(crate) fn check(ruling: Ruling) -> Result<(), Self> {
-        match ruling {
-            Ruling::Decided => Ok(()),
-            Ruling::Malformed => Err(Self::Malformed),
-            Ruling::NotDead(None) => Err(Self::Unknown),
-            Ruling::NotDead(Some(state)) => Err(Self::NotDead { state }),
+    pub(crate) fn check(outcome: DecisionOutcome) -> Result<(), Self> {
+        match outcome {
+            DecisionOutcome::Decided => Ok(()),
+            DecisionOutcome::Malformed => Err(Self::Malformed),
+            DecisionOutcome::NotDead(None) => Err(Self::Unknown),
+            DecisionOutcome::NotDead(Some(state)) => Err(Self::NotDead { state }),
         }
     }
 
     /// What the caller can do.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Incomplete { .. } | Self::Unknown | Self::NotDead { .. } | Self::Malformed => {
+            Self::Unsigned(_) | Self::Unknown | Self::NotDead { .. } | Self::Malformed => {
                 ErrorClass::Reject
             }
             Self::Db(error) => error.class(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_decision_without_a_name_or_a_reason_is_refused() {
-        let fine = Decision::new("anna", "the price list was wrong");
-        assert!(fine.validate().is_ok());
-
-        for (field, wrong) in [
-            ("by", Decision::new("  ", "x")),
-            ("by", Decision::new("a".repeat(201), "x")),
-            ("why", Decision::new("anna", "")),
-            ("why", Decision::new("anna", "\0")),
-        ] {
-            let error = wrong.validate().unwrap_err();
-            assert!(error.to_string().contains(field), "{error}");
-            assert_eq!(error.class(), ErrorClass::Reject);
         }
     }
 }

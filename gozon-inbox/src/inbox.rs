@@ -8,9 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{ConfigError, InboxConfig};
 use crate::consumer::Consumer;
 use crate::database::{Adapters, InboxDatabase};
-use crate::dead::{
-    DeadLetter, DeadPosition, Decision, DecisionError, DecisionKind, DecisionRecord,
-};
+use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionError, Ruling, Signature};
 use crate::handler::BatchHandler;
 use crate::metrics;
 use crate::requests::{InFlight, Requests};
@@ -127,11 +125,11 @@ impl<D: InboxDatabase> Inbox<D> {
         &self,
         consumer: &str,
         id: MessageId,
-        decision: &Decision,
+        signature: &Signature,
     ) -> Result<(), DecisionError> {
-        decision.validate()?;
-        DecisionError::check(self.adapters.store.replay(consumer, id, decision).await?)?;
-        decided(consumer, id, DecisionKind::Replayed, decision);
+        signature.check()?;
+        DecisionError::check(self.adapters.store.replay(consumer, id, signature).await?)?;
+        decided(consumer, id, Ruling::Replayed, signature);
         Ok(())
     }
 
@@ -144,15 +142,15 @@ impl<D: InboxDatabase> Inbox<D> {
         &self,
         consumer: &str,
         id: MessageId,
-        decision: &Decision,
+        signature: &Signature,
     ) -> Result<(), DecisionError> {
-        decision.validate()?;
+        signature.check()?;
         let store = &self.adapters.store;
-        DecisionError::check(store.discard(consumer, id, decision).await?)?;
+        DecisionError::check(store.discard(consumer, id, signature).await?)?;
         // Nobody waits behind it any more. Should this be lost, the consumer
         // notices by itself.
         store.leave_line(consumer, id).await?;
-        decided(consumer, id, DecisionKind::Discarded, decision);
+        decided(consumer, id, Ruling::Discarded, signature);
         Ok(())
     }
 
@@ -167,7 +165,7 @@ impl<D: InboxDatabase> Inbox<D> {
         consumer: &str,
         before: Option<i64>,
         limit: u32,
-    ) -> Result<Vec<DecisionRecord>, DbError> {
+    ) -> Result<Vec<Decision>, DbError> {
         let limit = limit.clamp(1, PAGE);
         self.adapters.store.decisions(consumer, before, limit).await
     }
@@ -213,14 +211,14 @@ impl<D: Database> fmt::Debug for Inbox<D> {
     }
 }
 
-fn decided(consumer: &str, id: MessageId, kind: DecisionKind, decision: &Decision) {
-    metrics::decided(consumer, kind);
+fn decided(consumer: &str, id: MessageId, ruling: Ruling, signature: &Signature) {
+    metrics::decided(consumer, ruling);
     tracing::info!(
         consumer,
         message.id = %id,
-        decision = kind.as_str(),
-        by = decision.by,
-        why = decision.why,
+        decision = ruling.as_str(),
+        by = signature.by,
+        reason = signature.reason,
         "a dead letter was decided about"
     );
 }

@@ -107,7 +107,7 @@ pub use config::{ConfigError, InboxConfig};
 pub use consumer::{Consumer, ConsumerError};
 pub use database::{Adapters, InboxDatabase};
 pub use dead::{
-    DeadLetter, DeadPosition, Decision, DecisionError, DecisionKind, DecisionRecord, Ruling,
+    DeadLetter, DeadPosition, Decision, DecisionError, DecisionOutcome, Ruling, Signature,
 };
 pub use handler::{BatchHandler, Each, HandleError, Handler};
 pub use health::ConsumerHealth;

@@ -3,7 +3,7 @@
 
 use gozon_core::ErrorClass;
 
-use crate::dead::DecisionKind;
+use crate::dead::Ruling;
 use crate::health::Cause;
 use crate::store::InboxStats;
 
@@ -86,8 +86,8 @@ pub(crate) fn count(name: &'static str, consumer: &str) {
     metrics::counter!(name, "consumer" => consumer.to_owned()).increment(1);
 }
 
-pub(crate) fn decided(consumer: &str, kind: DecisionKind) {
-    metrics::counter!(DECIDED, "consumer" => consumer.to_owned(), "decision" => kind.as_str())
+pub(crate) fn decided(consumer: &str, ruling: Ruling) {
+    metrics::counter!(DECIDED, "consumer" => consumer.to_owned(), "decision" => ruling.as_str())
         .increment(1);
 }
 

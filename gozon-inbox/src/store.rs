@@ -8,7 +8,7 @@ use bytes::Bytes;
 use gozon_core::{Malformed, MessageId};
 use gozon_sqlx::DbError;
 
-use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionRecord, Ruling};
+use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionOutcome, Signature};
 use crate::line::{Behind, Line};
 use crate::requests::{RequestKey, StoredAnswer};
 
@@ -186,8 +186,8 @@ pub trait InboxStore: Send + Sync {
         &self,
         consumer: &str,
         id: MessageId,
-        decision: &Decision,
-    ) -> Result<Ruling, DbError>;
+        signature: &Signature,
+    ) -> Result<DecisionOutcome, DbError>;
 
     /// Turns a dead letter into a mark that is done, and moves its content into
     /// the record of the decision, or does neither.
@@ -198,8 +198,8 @@ pub trait InboxStore: Send + Sync {
         &self,
         consumer: &str,
         id: MessageId,
-        decision: &Decision,
-    ) -> Result<Ruling, DbError>;
+        signature: &Signature,
+    ) -> Result<DecisionOutcome, DbError>;
 
     /// Decisions about messages of a consumer with ids below `before`, newest
     /// first, at most `limit`.
@@ -211,7 +211,7 @@ pub trait InboxStore: Send + Sync {
         consumer: &str,
         before: Option<i64>,
         limit: u32,
-    ) -> Result<Vec<DecisionRecord>, DbError>;
+    ) -> Result<Vec<Decision>, DbError>;
 
     /// Those of `lines` in which someone stands.
     ///

@@ -6,9 +6,11 @@ mod outbox;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gozon_core::{Envelope, ErrorClass, MessageId};
+use gozon_core::{Envelope, ErrorClass, MessageId, SignatureError};
 use gozon_sqlx::DbError;
 use time::OffsetDateTime;
+
+pub use gozon_core::{Ruling, Signature};
 
 /// A message that the broker refused for its own sake. It holds its key until
 /// it is replayed or discarded.
@@ -55,56 +57,6 @@ impl Default for DeadLetterPage {
             after: None,
             limit: 50,
         }
-    }
-}
-
-/// Who decides, and why. Both are kept with the decision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signature {
-    /// A person, or the tool that acts for one; 1 to 255 characters.
-    pub by: String,
-    /// Why; 1 to 1,000 characters.
-    pub reason: String,
-}
-
-impl Signature {
-    /// # Errors
-    /// [`DeskError::Unsigned`] names what is missing or too long.
-    pub(crate) fn check(&self) -> Result<(), DeskError> {
-        for (field, text, limit) in [("by", &self.by, 255), ("reason", &self.reason, 1_000)] {
-            let length = text.trim().chars().count();
-            // NUL cannot be stored in every database.
-            if length == 0 || length > limit || text.contains('\0') {
-                return Err(DeskError::Unsigned { field, limit });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What became of a dead letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ruling {
-    /// Published again, in its place.
-    Replayed,
-    /// Given up; the messages behind it flow again.
-    Discarded,
-}
-
-impl Ruling {
-    /// As it stands in the table.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Replayed => "replayed",
-            Self::Discarded => "discarded",
-        }
-    }
-
-    /// Reads what stands in the table.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Replayed, Self::Discarded]
-            .into_iter()
-            .find(|ruling| ruling.as_str() == text)
     }
 }
 
@@ -199,13 +151,8 @@ pub trait OutboxDesk: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
     /// A decision must say who decides and why.
-    #[error("a decision needs `{field}` of 1 to {limit} characters")]
-    Unsigned {
-        /// The field of [`Signature`].
-        field: &'static str,
-        /// Characters at most.
-        limit: usize,
-    },
+    #[error(transparent)]
+    Unsigned(#[from] SignatureError),
     /// The database failed. After an error of class `Retry` the decision may
     /// have been taken: look at the decisions.
     #[error(transparent)]
@@ -216,7 +163,7 @@ impl DeskError {
     /// What the caller can do.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Unsigned { .. } => ErrorClass::Reject,
+            Self::Unsigned(_) => ErrorClass::Reject,
             Self::Store(error) => error.class(),
         }
     }
@@ -233,30 +180,4 @@ pub(crate) fn envelope(attributes: &str, data: Vec<u8>) -> Result<Envelope, DbEr
 pub(crate) fn ruling(text: &str) -> Result<Ruling, DbError> {
     Ruling::parse(text)
         .ok_or_else(|| DbError::Unsuitable(format!("gozon_outbox_decisions says `{text}`")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_decision_says_who_and_why() {
-        let signed = |by: &str, reason: &str| {
-            let signature = Signature {
-                by: by.to_owned(),
-                reason: reason.to_owned(),
-            };
-            signature.check()
-        };
-
-        assert!(signed("maria", "the queue takes 20 MiB now").is_ok());
-        for (by, reason) in [
-            ("", "why"),
-            ("who", " "),
-            ("who\0", "why"),
-            (&*"x".repeat(256), "why"),
-        ] {
-            assert_eq!(signed(by, reason).unwrap_err().class(), ErrorClass::Reject);
-        }
-    }
 }

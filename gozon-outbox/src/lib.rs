@@ -68,7 +68,7 @@ mod sqlite;
 pub mod store;
 
 pub use config::{ConfigError, OutboxConfig};
-pub use desk::{DeadLetter, DeadLetterPage, Signature};
+pub use desk::{DeadLetter, DeadLetterPage, Ruling, Signature};
 pub use outbox::{NewRow, Outbox, OutboxDatabase};
 pub use relay::{Relay, RelayError};
 pub use store::OutboxStats;

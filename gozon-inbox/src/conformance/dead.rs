@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gozon_core::{Envelope, ErrorClass, Incoming, Malformed, MessageId};
+use gozon_core::{Envelope, ErrorClass, Incoming, Malformed, MessageId, SignatureError};
 
 use super::bench::{Bench, CONSUMER, Running, eventually};
 use super::feed::Feed;
 use super::handlers::{Act, Scripted, envelope, holds_all};
 use super::probe::Probe;
 use super::subject::Subject;
-use crate::dead::{DeadLetter, Decision, DecisionError, DecisionKind, DecisionRecord};
+use crate::dead::{DeadLetter, Decision, DecisionError, Ruling, Signature};
 use crate::handler::HandleError;
 use crate::store::State;
 
-fn decision() -> Decision {
-    Decision::new("anna", "the handler was mended")
+fn decision() -> Signature {
+    Signature::new("anna", "the handler was mended")
 }
 
 fn reject() -> Act {
@@ -55,7 +55,7 @@ async fn is<D: Probe>(bench: &Bench<D>, message: &Envelope, state: State) -> boo
     bench.mark(message).await.map(|mark| mark.state) == Some(state)
 }
 
-async fn records<D: Probe>(bench: &Bench<D>) -> Vec<DecisionRecord> {
+async fn records<D: Probe>(bench: &Bench<D>) -> Vec<Decision> {
     bench.inbox.decisions(CONSUMER, None, 100).await.unwrap()
 }
 
@@ -125,8 +125,8 @@ pub async fn a_replayed_message_runs_with_its_full_budget<D: Probe>(subject: Sub
     assert!(bench.has_effects(&[&message]).await);
     assert_eq!(handler.calls().len(), 4);
     let [record] = records(&bench).await.try_into().unwrap();
-    assert_eq!(record.kind, DecisionKind::Replayed);
-    assert_eq!(record.decision, decision());
+    assert_eq!(record.ruling, Ruling::Replayed);
+    assert_eq!(record.signature, decision());
     let letter = record.letter;
     assert_eq!((letter.id, letter.attempts), (message.id, 1));
     assert_eq!(letter.reason, "poison");
@@ -184,8 +184,8 @@ pub async fn a_discarded_message_is_recorded_and_never_runs<D: Probe>(subject: S
     D::age(&bench.db, Duration::from_secs(31 * 24 * 60 * 60)).await;
     assert_eq!(bench.inbox.prune().await.unwrap(), 1);
     let [record] = records(&bench).await.try_into().unwrap();
-    assert_eq!(record.kind, DecisionKind::Discarded);
-    assert_eq!(record.decision, decision());
+    assert_eq!(record.ruling, Ruling::Discarded);
+    assert_eq!(record.signature, decision());
     assert_eq!(record.letter, letter, "whole, as it stood");
     assert!(holds_all(&record.letter, &message), "{:?}", record.letter);
     running.stop().await;
@@ -246,11 +246,11 @@ pub async fn only_a_dead_letter_can_be_decided_about<D: Probe>(subject: Subject<
             assert_eq!(found, expected);
         }
     }
-    let unsigned = Decision::new("", "why not");
+    let unsigned = Signature::new("", "why not");
     let refused = bench.inbox.replay(CONSUMER, done.id, &unsigned).await;
     assert!(matches!(
         refused,
-        Err(DecisionError::Incomplete { field: "by", .. })
+        Err(DecisionError::Unsigned(SignatureError { field: "by", .. }))
     ));
 
     assert_eq!(records(&bench).await, []);

@@ -12,7 +12,7 @@ use super::feed::Feed;
 use super::handlers::{Act, Scripted, envelope};
 use super::probe::Probe;
 use super::subject::Subject;
-use crate::dead::Decision;
+use crate::dead::Signature;
 use crate::handler::HandleError;
 use crate::store::{InboxStats, State};
 
@@ -124,7 +124,7 @@ pub async fn a_dead_letter_holds_its_key_until_it_is_replayed<D: Probe>(subject:
     assert_eq!(held(&bench).await, 2);
     assert_eq!(handler.calls().len(), 1);
 
-    let decision = Decision::new("anna", "mended");
+    let decision = Signature::new("anna", "mended");
     let replayed = bench.inbox.replay(CONSUMER, first.id, &decision).await;
     replayed.unwrap();
     eventually(async || is(&bench, &third, State::Done).await).await;
@@ -148,7 +148,7 @@ pub async fn a_discarded_dead_letter_lets_its_key_go_on<D: Probe>(subject: Subje
     }
     running.acked(3).await;
 
-    let decision = Decision::new("anna", "never was an order");
+    let decision = Signature::new("anna", "never was an order");
     let discarded = bench.inbox.discard(CONSUMER, first.id, &decision).await;
     discarded.unwrap();
     eventually(async || handler.calls().len() == 2).await;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::store::PostgresStore;
 use crate::database::attempts_from;
-use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionKind, DecisionRecord, Ruling};
+use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionOutcome, Signature, ruling};
 
 pub(super) const REPLAY: &str = include_str!("sql/replay.sql");
 pub(super) const DISCARD: &str = include_str!("sql/discard.sql");
@@ -52,24 +52,24 @@ impl PostgresStore {
         sql: &'static str,
         consumer: &str,
         id: MessageId,
-        decision: &Decision,
-    ) -> Result<Ruling, DbError> {
+        signature: &Signature,
+    ) -> Result<DecisionOutcome, DbError> {
         let changed = sqlx::query(sql)
             .bind(consumer)
             .bind(id.0)
-            .bind(&decision.by)
-            .bind(&decision.why)
+            .bind(&signature.by)
+            .bind(&signature.reason)
             .execute(self.db.writer())
             .await?;
         if changed.rows_affected() > 0 {
-            return Ok(Ruling::Decided);
+            return Ok(DecisionOutcome::Decided);
         }
         let standing: Option<(String, bool)> = sqlx::query_as(STANDING)
             .bind(consumer)
             .bind(id.0)
             .fetch_optional(self.db.writer())
             .await?;
-        Ruling::of(standing)
+        DecisionOutcome::of(standing)
     }
 
     pub(super) async fn read_decisions(
@@ -77,7 +77,7 @@ impl PostgresStore {
         consumer: &str,
         before: Option<i64>,
         limit: u32,
-    ) -> Result<Vec<DecisionRecord>, DbError> {
+    ) -> Result<Vec<Decision>, DbError> {
         let rows = sqlx::query(DECISIONS)
             .bind(consumer)
             .bind(before.unwrap_or(i64::MAX))
@@ -104,14 +104,14 @@ fn letter(row: &PgRow) -> Result<DeadLetter, sqlx::Error> {
     })
 }
 
-fn record(row: &PgRow) -> Result<DecisionRecord, DbError> {
-    Ok(DecisionRecord {
+fn record(row: &PgRow) -> Result<Decision, DbError> {
+    Ok(Decision {
         id: row.try_get("id")?,
-        kind: DecisionKind::parse(row.try_get("decision")?)?,
+        ruling: ruling(row.try_get("decision")?)?,
         decided_at: row.try_get::<OffsetDateTime, _>("decided_at")?,
-        decision: Decision {
+        signature: Signature {
             by: row.try_get("decided_by")?,
-            why: row.try_get("why")?,
+            reason: row.try_get("why")?,
         },
         letter: letter(row)?,
     })

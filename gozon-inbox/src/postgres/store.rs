@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::dead::{DISCARD, REPLAY};
 use super::marks::{returned_ids, states};
 use crate::database::{attempts_from, micros};
-use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionRecord, Ruling};
+use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionOutcome, Signature};
 use crate::line::{Behind, Line};
 use crate::store::{Due, InboxStats, InboxStore, Kept, Noted, State};
 
@@ -146,18 +146,18 @@ impl InboxStore for PostgresStore {
         &self,
         consumer: &str,
         id: MessageId,
-        decision: &Decision,
-    ) -> Result<Ruling, DbError> {
-        self.decide(REPLAY, consumer, id, decision).await
+        signature: &Signature,
+    ) -> Result<DecisionOutcome, DbError> {
+        self.decide(REPLAY, consumer, id, signature).await
     }
 
     async fn discard(
         &self,
         consumer: &str,
         id: MessageId,
-        decision: &Decision,
-    ) -> Result<Ruling, DbError> {
-        self.decide(DISCARD, consumer, id, decision).await
+        signature: &Signature,
+    ) -> Result<DecisionOutcome, DbError> {
+        self.decide(DISCARD, consumer, id, signature).await
     }
 
     async fn decisions(
@@ -165,7 +165,7 @@ impl InboxStore for PostgresStore {
         consumer: &str,
         before: Option<i64>,
         limit: u32,
-    ) -> Result<Vec<DecisionRecord>, DbError> {
+    ) -> Result<Vec<Decision>, DbError> {
         self.read_decisions(consumer, before, limit).await
     }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::now_micros;
 use super::store::SqliteStore;
 use crate::database::attempts_from;
-use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionKind, DecisionRecord, Ruling};
+use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionOutcome, Signature, ruling};
 
 pub(super) const REPLAY: Deciding = Deciding {
     record: include_str!("sql/record_replay.sql"),
@@ -65,15 +65,15 @@ impl SqliteStore {
         deciding: &Deciding,
         consumer: &str,
         id: MessageId,
-        decision: &Decision,
-    ) -> Result<Ruling, DbError> {
+        signature: &Signature,
+    ) -> Result<DecisionOutcome, DbError> {
         let now = now_micros();
         let mut tx = self.db.begin().await?;
         let recorded = sqlx::query(deciding.record)
             .bind(consumer)
             .bind(id.0)
-            .bind(&decision.by)
-            .bind(&decision.why)
+            .bind(&signature.by)
+            .bind(&signature.reason)
             .bind(now)
             .execute(&mut *tx)
             .await?;
@@ -85,7 +85,7 @@ impl SqliteStore {
                 .execute(&mut *tx)
                 .await?;
             tx.commit().await?;
-            return Ok(Ruling::Decided);
+            return Ok(DecisionOutcome::Decided);
         }
         let standing: Option<(String, bool)> = sqlx::query_as(STANDING)
             .bind(consumer)
@@ -93,7 +93,7 @@ impl SqliteStore {
             .fetch_optional(&mut *tx)
             .await?;
         tx.rollback().await?;
-        Ruling::of(standing)
+        DecisionOutcome::of(standing)
     }
 
     pub(super) async fn read_decisions(
@@ -101,7 +101,7 @@ impl SqliteStore {
         consumer: &str,
         before: Option<i64>,
         limit: u32,
-    ) -> Result<Vec<DecisionRecord>, DbError> {
+    ) -> Result<Vec<Decision>, DbError> {
         let rows = sqlx::query(DECISIONS)
             .bind(consumer)
             .bind(before.unwrap_or(i64::MAX))
@@ -128,14 +128,14 @@ fn letter(row: &SqliteRow) -> Result<DeadLetter, sqlx::Error> {
     })
 }
 
-fn record(row: &SqliteRow) -> Result<DecisionRecord, DbError> {
-    Ok(DecisionRecord {
+fn record(row: &SqliteRow) -> Result<Decision, DbError> {
+    Ok(Decision {
         id: row.try_get("id")?,
-        kind: DecisionKind::parse(row.try_get("decision")?)?,
+        ruling: ruling(row.try_get("decision")?)?,
         decided_at: time_from(row.try_get("decided_at")?)?,
-        decision: Decision {
+        signature: Signature {
             by: row.try_get("decided_by")?,
-            why: row.try_get("why")?,
+            reason: row.try_get("why")?,
         },
         letter: letter(row)?,
     })

@@ -13,7 +13,7 @@ use super::dead::{DISCARD, REPLAY};
 use super::marks::{returned_ids, states};
 use super::now_micros;
 use crate::database::{attempts_from, micros};
-use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionRecord, Ruling};
+use crate::dead::{DeadLetter, DeadPosition, Decision, DecisionOutcome, Signature};
 use crate::line::{Behind, Line};
 use crate::store::{Due, InboxStats, InboxStore, Kept, Noted, State};
 
@@ -177,18 +177,18 @@ impl InboxStore for SqliteStore {
         &self,
         consumer: &str,
         id: MessageId,
-        decision: &Decision,
-    ) -> Result<Ruling, DbError> {
-        self.decide(&REPLAY, consumer, id, decision).await
+        signature: &Signature,
+    ) -> Result<DecisionOutcome, DbError> {
+        self.decide(&REPLAY, consumer, id, signature).await
     }
 
     async fn discard(
         &self,
         consumer: &str,
         id: MessageId,
-        decision: &Decision,
-    ) -> Result<Ruling, DbError> {
-        self.decide(&DISCARD, consumer, id, decision).await
+        signature: &Signature,
+    ) -> Result<DecisionOutcome, DbError> {
+        self.decide(&DISCARD, consumer, id, signature).await
     }
 
     async fn decisions(
@@ -196,7 +196,7 @@ impl InboxStore for SqliteStore {
         consumer: &str,
         before: Option<i64>,
         limit: u32,
-    ) -> Result<Vec<DecisionRecord>, DbError> {
+    ) -> Result<Vec<Decision>, DbError> {
         self.read_decisions(consumer, before, limit).await
     }
 

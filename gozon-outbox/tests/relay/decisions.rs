@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use gozon_core::ErrorClass;
 use gozon_outbox::conformance::eventually;
 use gozon_outbox::desk::Ruling;
 use gozon_outbox::{DeadLetterPage, OutboxConfig, Signature};
@@ -174,7 +175,7 @@ async fn a_decision_without_a_name_or_a_reason_is_refused() {
 
     let refused = story.bench.outbox.discard(&[1], &anonymous).await;
 
-    assert!(refused.is_err());
+    assert_eq!(refused.unwrap_err().class(), ErrorClass::Reject);
     let decisions = story.bench.outbox.decisions(None, None, 10).await;
     assert!(decisions.unwrap().is_empty());
 }

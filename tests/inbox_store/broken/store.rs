@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gozon_core::{Malformed, MessageId};
 use gozon_inbox::store::{Due, InboxStats, InboxStore, Kept, Noted};
-use gozon_inbox::{Behind, DeadLetter, DeadPosition, Decision, DecisionRecord, Line, Ruling};
+use gozon_inbox::{Behind, DeadLetter, DeadPosition, Decision, DecisionOutcome, Line, Signature};
 use gozon_sqlx::{Db, DbError, Postgres};
 
 use super::Fault;
@@ -78,18 +78,18 @@ impl InboxStore for Broken {
         &self,
         consumer: &str,
         id: MessageId,
-        decision: &Decision,
-    ) -> Result<Ruling, DbError> {
-        self.sound.replay(consumer, id, decision).await
+        signature: &Signature,
+    ) -> Result<DecisionOutcome, DbError> {
+        self.sound.replay(consumer, id, signature).await
     }
 
     async fn discard(
         &self,
         consumer: &str,
         id: MessageId,
-        decision: &Decision,
-    ) -> Result<Ruling, DbError> {
-        self.sound.discard(consumer, id, decision).await
+        signature: &Signature,
+    ) -> Result<DecisionOutcome, DbError> {
+        self.sound.discard(consumer, id, signature).await
     }
 
     async fn decisions(
@@ -97,7 +97,7 @@ impl InboxStore for Broken {
         consumer: &str,
         before: Option<i64>,
         limit: u32,
-    ) -> Result<Vec<DecisionRecord>, DbError> {
+    ) -> Result<Vec<Decision>, DbError> {
         self.sound.decisions(consumer, before, limit).await
     }
 

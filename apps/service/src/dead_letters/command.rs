@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use gozon_core::MessageId;
-use gozon_inbox::{DeadPosition, Decision};
+use gozon_inbox::DeadPosition;
 use gozon_outbox::{DeadLetterPage, Signature};
 
 use super::inbox::{read_id, read_position};
@@ -156,10 +156,7 @@ fn read_outbox(verb: &str, asked: &ArgMatches) -> Option<AskOutbox> {
     let text = |name: &str| asked.get_one::<String>(name).cloned();
     let decision = || {
         let seqs = asked.get_many::<i64>("number")?.copied().collect();
-        let signature = Signature {
-            by: text("by")?,
-            reason: text("reason")?,
-        };
+        let signature = Signature::new(text("by")?, text("reason")?);
         Some((seqs, signature))
     };
     match verb {
@@ -183,7 +180,7 @@ fn read_inbox(verb: &str, asked: &ArgMatches) -> Option<AskInbox> {
     let text = |name: &str| asked.get_one::<String>(name).cloned();
     let consumer = text("consumer")?;
     let ids = || Some(asked.get_many::<MessageId>("id")?.copied().collect());
-    let decision = || Some(Decision::new(text("by")?, text("reason")?));
+    let signature = || Some(Signature::new(text("by")?, text("reason")?));
     match verb {
         "list" => Some(AskInbox::List {
             consumer,
@@ -193,12 +190,12 @@ fn read_inbox(verb: &str, asked: &ArgMatches) -> Option<AskInbox> {
         "replay" => Some(AskInbox::Replay {
             consumer,
             ids: ids()?,
-            decision: decision()?,
+            signature: signature()?,
         }),
         "discard" => Some(AskInbox::Discard {
             consumer,
             ids: ids()?,
-            decision: decision()?,
+            signature: signature()?,
         }),
         "decisions" => Some(AskInbox::Decisions {
             consumer,
@@ -234,10 +231,7 @@ mod tests {
                 limit: 50,
             })))
         );
-        let signature = Signature {
-            by: "maria".into(),
-            reason: "mended".into(),
-        };
+        let signature = Signature::new("maria", "mended");
         assert_eq!(
             asked("outbox replay 7 8 --by maria --reason mended").unwrap(),
             Some(DeadLetters::Outbox(AskOutbox::Replay(
@@ -270,7 +264,7 @@ mod tests {
             Some(DeadLetters::Inbox(AskInbox::Replay {
                 consumer: consumer(),
                 ids: vec![id],
-                decision: Decision::new("maria", "mended"),
+                signature: Signature::new("maria", "mended"),
             }))
         );
         assert_eq!(

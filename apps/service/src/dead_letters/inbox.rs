@@ -3,7 +3,7 @@
 use anyhow::Context;
 use gozon_core::MessageId;
 use gozon_inbox::{
-    DeadLetter, DeadPosition, Decision, DecisionError, DecisionRecord, Inbox, InboxDatabase,
+    DeadLetter, DeadPosition, Decision, DecisionError, Inbox, InboxDatabase, Signature,
 };
 use serde_json::json;
 use time::OffsetDateTime;
@@ -30,7 +30,7 @@ pub enum AskInbox {
         /// Which.
         ids: Vec<MessageId>,
         /// By whom, and why.
-        decision: Decision,
+        signature: Signature,
     },
     /// Give these up.
     Discard {
@@ -39,7 +39,7 @@ pub enum AskInbox {
         /// Which.
         ids: Vec<MessageId>,
         /// By whom, and why.
-        decision: Decision,
+        signature: Signature,
     },
     /// What was decided, newest first.
     Decisions {
@@ -69,22 +69,22 @@ pub(super) async fn answer<D: InboxDatabase>(
         AskInbox::Replay {
             consumer,
             ids,
-            decision,
+            signature,
         } => {
             let mut decided = Decided::new("replayed");
             for id in ids {
-                decided.note(*id, inbox.replay(consumer, *id, decision).await)?;
+                decided.note(*id, inbox.replay(consumer, *id, signature).await)?;
             }
             Ok(decided.line())
         }
         AskInbox::Discard {
             consumer,
             ids,
-            decision,
+            signature,
         } => {
             let mut decided = Decided::new("discarded");
             for id in ids {
-                decided.note(*id, inbox.discard(consumer, *id, decision).await)?;
+                decided.note(*id, inbox.discard(consumer, *id, signature).await)?;
             }
             Ok(decided.line())
         }
@@ -120,7 +120,7 @@ impl Decided {
     fn note(&mut self, id: MessageId, decided: Result<(), DecisionError>) -> anyhow::Result<()> {
         match decided {
             Ok(()) => self.done.push(id),
-            Err(error @ (DecisionError::Db(_) | DecisionError::Incomplete { .. })) => {
+            Err(error @ (DecisionError::Db(_) | DecisionError::Unsigned(_))) => {
                 return Err(error.into());
             }
             Err(error) => self
@@ -148,13 +148,13 @@ fn dead_letter(dead: &DeadLetter) -> Result<serde_json::Value, time::error::Form
     }))
 }
 
-fn record(made: &DecisionRecord) -> serde_json::Value {
+fn record(made: &Decision) -> serde_json::Value {
     json!({
         "decision": made.id,
         "at": made.decided_at.to_string(),
-        "ruling": made.kind.as_str(),
-        "by": made.decision.by,
-        "reason": made.decision.why,
+        "ruling": made.ruling.as_str(),
+        "by": made.signature.by,
+        "reason": made.signature.reason,
         "id": made.letter.id,
         "refused": made.letter.reason,
     })
@@ -234,7 +234,7 @@ mod tests {
             after,
             limit,
         };
-        let decision = Decision::new("maria", "a test of ours");
+        let signature = Signature::new("maria", "a test of ours");
 
         let first = say(list(None, 2)).await;
         let position = first[1]["position"].as_str().unwrap();
@@ -242,14 +242,14 @@ mod tests {
         let refused = say(AskInbox::Replay {
             consumer: CONSUMER.into(),
             ids: ids[..1].to_vec(),
-            decision: decision.clone(),
+            signature: signature.clone(),
         })
         .await;
         let unknown = MessageId::generate();
         let discarded = say(AskInbox::Discard {
             consumer: CONSUMER.into(),
             ids: vec![ids[0], unknown],
-            decision,
+            signature,
         })
         .await;
         let decisions = say(AskInbox::Decisions {

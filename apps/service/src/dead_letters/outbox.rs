@@ -137,10 +137,7 @@ mod tests {
         let path = folder.path().join("probe.db");
         let settings = DatabaseSettings::new(DatabaseUrl::Sqlite(path));
         let db = with_dead_letters(&settings).await;
-        let signature = Signature {
-            by: "maria".into(),
-            reason: "larger queue".into(),
-        };
+        let signature = Signature::new("maria", "larger queue");
         let say = async |asked: AskOutbox| {
             let DatabaseUrl::Sqlite(path) = &settings.url else {
                 panic!("SQLite was set");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gozon_core::{Malformed, MessageId};
 use gozon_inbox::store::{Due, InboxStats, InboxStore, Kept, Noted};
-use gozon_inbox::{Behind, DeadLetter, DeadPosition, Decision, DecisionRecord, Line, Ruling};
+use gozon_inbox::{Behind, DeadLetter, DeadPosition, Decision, DecisionOutcome, Line, Signature};
 use gozon_sqlx::{Db, DbError, Sqlite};
 use uuid::Uuid;
 
@@ -146,22 +146,22 @@ impl InboxStore for Broken {
         &self,
         consumer: &str,
         id: MessageId,
-        decision: &Decision,
-    ) -> Result<Ruling, DbError> {
+        signature: &Signature,
+    ) -> Result<DecisionOutcome, DbError> {
         match self.fault {
             Fault::RecordsNoReplay | Fault::ReplaysAnything => {
                 self.sql(REVIVE, id).await?;
-                Ok(Ruling::Decided)
+                Ok(DecisionOutcome::Decided)
             }
             Fault::DecidesWithoutLooking => {
-                self.sound.replay(consumer, id, decision).await?;
-                Ok(Ruling::Decided)
+                self.sound.replay(consumer, id, signature).await?;
+                Ok(DecisionOutcome::Decided)
             }
             Fault::DecidesForAll => {
-                self.sound.replay("other", id, decision).await?;
-                self.sound.replay(consumer, id, decision).await
+                self.sound.replay("other", id, signature).await?;
+                self.sound.replay(consumer, id, signature).await
             }
-            _ => self.sound.replay(consumer, id, decision).await,
+            _ => self.sound.replay(consumer, id, signature).await,
         }
     }
 
@@ -169,23 +169,23 @@ impl InboxStore for Broken {
         &self,
         consumer: &str,
         id: MessageId,
-        decision: &Decision,
-    ) -> Result<Ruling, DbError> {
+        signature: &Signature,
+    ) -> Result<DecisionOutcome, DbError> {
         match self.fault {
             Fault::RecordsNoDiscard => {
                 self.sql(BURY, id).await?;
-                Ok(Ruling::Decided)
+                Ok(DecisionOutcome::Decided)
             }
             Fault::DiscardsTheMark => {
-                let ruling = self.sound.discard(consumer, id, decision).await?;
+                let ruling = self.sound.discard(consumer, id, signature).await?;
                 self.sql(FORGET, id).await?;
                 Ok(ruling)
             }
             Fault::DecidesWithoutLooking => {
-                self.sound.discard(consumer, id, decision).await?;
-                Ok(Ruling::Decided)
+                self.sound.discard(consumer, id, signature).await?;
+                Ok(DecisionOutcome::Decided)
             }
-            _ => self.sound.discard(consumer, id, decision).await,
+            _ => self.sound.discard(consumer, id, signature).await,
         }
     }
 
@@ -194,7 +194,7 @@ impl InboxStore for Broken {
         consumer: &str,
         before: Option<i64>,
         limit: u32,
-    ) -> Result<Vec<DecisionRecord>, DbError> {
+    ) -> Result<Vec<Decision>, DbError> {
         self.sound.decisions(consumer, before, limit).await
     }
 
