@@ -21,6 +21,15 @@ const THRESHOLD: u32 = 3;
 /// So many messages test whether an open breaker may close.
 const PROBE: usize = 16;
 
+/// How a message may be published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admission {
+    Free,
+    /// With so many others of its type at most, to see whether it gets through.
+    Test(usize),
+    Denied,
+}
+
 /// One breaker per event type: while the broker confirms nothing of a type,
 /// only a few messages at a time test it, instead of the whole backlog being
 /// published, held and repeated one by one.
@@ -40,6 +49,9 @@ struct Breaker {
     tokens: usize,
     /// Tokens were given out since the last failure.
     probing: bool,
+    /// A test is under way: no other begins before it has its answer, or a
+    /// destination that answers nothing would fill every batch with tests.
+    testing: bool,
 }
 
 impl Breakers {
@@ -66,6 +78,7 @@ impl Breakers {
             probe_at: now,
             tokens: 0,
             probing: false,
+            testing: false,
         });
         // What was in flight when the breaker opened tells nothing new.
         if breaker.open && !breaker.probing {
@@ -83,16 +96,30 @@ impl Breakers {
         opened
     }
 
-    /// Whether a message of this type may be published now; spends a token of
-    /// a breaker that is being tested.
-    pub(super) fn admit(&mut self, kind: &str) -> bool {
-        match self.kinds.get_mut(kind) {
-            Some(breaker) if breaker.open => {
-                let admitted = breaker.tokens > 0;
-                breaker.tokens = breaker.tokens.saturating_sub(1);
-                admitted
-            }
-            _ => true,
+    /// How a message of this type may be published now.
+    pub(super) fn admit(&self, kind: &str) -> Admission {
+        match self.kinds.get(kind) {
+            Some(breaker) if breaker.open => match breaker.tokens {
+                0 => Admission::Denied,
+                tokens => Admission::Test(tokens),
+            },
+            _ => Admission::Free,
+        }
+    }
+
+    /// A test of this type begins: its breaker is open, and no other message of the
+    /// type goes before [`Breakers::tested`].
+    pub(super) fn test(&mut self, kind: &str) {
+        if let Some(breaker) = self.kinds.get_mut(kind) {
+            breaker.tokens = 0;
+            breaker.testing = true;
+        }
+    }
+
+    /// The test of this type has its answers.
+    pub(super) fn tested(&mut self, kind: &str) {
+        if let Some(breaker) = self.kinds.get_mut(kind) {
+            breaker.testing = false;
         }
     }
 
@@ -112,7 +139,7 @@ impl Breakers {
         let due = self
             .kinds
             .iter_mut()
-            .filter(|(_, breaker)| breaker.open && breaker.probe_at <= now);
+            .filter(|(_, breaker)| breaker.open && !breaker.testing && breaker.probe_at <= now);
         due.map(|(kind, breaker)| {
             breaker.tokens = PROBE;
             breaker.probing = true;
@@ -123,8 +150,12 @@ impl Breakers {
     }
 
     pub(super) fn next_probe(&self) -> Option<Instant> {
-        let open = self.kinds.values().filter(|breaker| breaker.open);
-        open.map(|breaker| breaker.probe_at).min()
+        let waiting = |breaker: &&Breaker| breaker.open && !breaker.testing;
+        self.kinds
+            .values()
+            .filter(waiting)
+            .map(|breaker| breaker.probe_at)
+            .min()
     }
 }
 
@@ -150,19 +181,37 @@ mod tests {
         for _ in 0..2 {
             assert!(!breakers.failed("a", now));
         }
-        assert!(breakers.admit("a"));
+        assert_eq!(breakers.admit("a"), Admission::Free);
 
         assert!(breakers.failed("a", now));
 
-        assert!(!breakers.admit("a"));
-        assert!(breakers.admit("b"));
+        assert_eq!(breakers.admit("a"), Admission::Denied);
+        assert_eq!(breakers.admit("b"), Admission::Free);
         assert!(breakers.probe(now).is_empty());
         assert_eq!(breakers.probe(now + MIN), [("a".to_owned(), PROBE)]);
-        assert!(breakers.admit("a"));
+        assert_eq!(breakers.admit("a"), Admission::Test(PROBE));
         assert!(!breakers.failed("a", now + MIN));
-        assert!(!breakers.admit("a"));
+        assert_eq!(breakers.admit("a"), Admission::Denied);
         assert!(breakers.probe(now + 2 * MIN).is_empty());
         assert!(breakers.confirmed("a"));
-        assert!(breakers.admit("a"));
+        assert_eq!(breakers.admit("a"), Admission::Free);
+    }
+
+    #[test]
+    fn no_test_begins_before_the_last_one_has_its_answer() {
+        let mut breakers = Breakers::new(MIN, MAX);
+        let now = Instant::now();
+        for _ in 0..THRESHOLD {
+            breakers.failed("a", now);
+        }
+        assert_eq!(breakers.probe(now + MIN).len(), 1);
+
+        breakers.test("a");
+
+        assert_eq!(breakers.admit("a"), Admission::Denied);
+        assert!(breakers.probe(now + 10 * MAX).is_empty());
+        assert_eq!(breakers.next_probe(), None);
+        breakers.tested("a");
+        assert_eq!(breakers.probe(now + 10 * MAX).len(), 1);
     }
 }

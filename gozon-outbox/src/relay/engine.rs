@@ -38,7 +38,7 @@ pub(super) struct Engine {
     pub(super) slice: Slice,
     pub(super) territory: Territory,
     pub(super) breakers: Breakers,
-    pub(super) batches: HashMap<Id, Vec<Ticket>>,
+    pub(super) batches: HashMap<Id, Flight>,
     pub(super) running: Running,
     /// Partitions whose held keys are being loaded, page by page.
     pub(super) loading: Vec<KeptFrom>,
@@ -57,6 +57,13 @@ pub(super) struct Engine {
     pub(super) store_failures: u32,
     /// Ends when everything must have ended.
     pub(super) stopping: Option<Instant>,
+}
+
+/// A batch that is being published.
+pub(super) struct Flight {
+    pub(super) tickets: Vec<Ticket>,
+    /// The type that it tests.
+    pub(super) test: Option<String>,
 }
 
 /// Which jobs are running; one of each at a time.

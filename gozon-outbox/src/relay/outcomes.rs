@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::backoff::pause;
-use super::engine::Engine;
+use super::engine::{Engine, Flight};
 use super::jobs::Held;
 use super::lanes::{LaneId, Message, Ticket};
 use crate::metrics;
@@ -22,12 +22,15 @@ const DEAD_RECHECK: Duration = Duration::from_secs(60);
 const REASON_CHARS: usize = 500;
 
 impl Engine {
-    pub(super) fn published(&mut self, tickets: &[Ticket], outcomes: Vec<Outcome>) {
+    pub(super) fn published(&mut self, flight: &Flight, outcomes: Vec<Outcome>) {
         let now = Instant::now();
+        if let Some(kind) = &flight.test {
+            self.breakers.tested(kind);
+        }
         let mut outcomes = outcomes.into_iter();
         let mut confirmed: HashSet<&str> = HashSet::new();
         let mut failed: HashMap<&str, &'static str> = HashMap::new();
-        for ticket in tickets {
+        for ticket in &flight.tickets {
             let outcome = outcomes.next().unwrap_or_else(|| Outcome::Unknown {
                 reason: "the publisher gave no answer for this message".to_owned(),
             });
@@ -167,7 +170,9 @@ impl Engine {
     }
 
     fn release_key(&mut self, lane: &LaneId) {
-        if let LaneId::Key(key) = lane {
+        if let LaneId::Key(key) = lane
+            && self.lanes.may_release(key)
+        {
             self.todo.releases.push(Arc::clone(key));
         }
     }

@@ -28,10 +28,10 @@ impl Engine {
             // A publisher that panics leaves its batch unknown, like a lost
             // connection; everything else here is our own.
             Err(lost) => match self.batches.remove(&lost.id()) {
-                Some(tickets) => {
+                Some(flight) => {
                     let reason = format!("the publisher failed: {lost}");
-                    let unknown = vec![Outcome::Unknown { reason }; tickets.len()];
-                    self.published(&tickets, unknown);
+                    let unknown = vec![Outcome::Unknown { reason }; flight.tickets.len()];
+                    self.published(&flight, unknown);
                     return Ok(());
                 }
                 None => return Err(RelayError::TaskLost(lost.to_string())),
@@ -60,8 +60,8 @@ impl Engine {
                 }
             }
             Done::Published(outcomes) => {
-                if let Some(tickets) = self.batches.remove(&id) {
-                    self.published(&tickets, outcomes);
+                if let Some(flight) = self.batches.remove(&id) {
+                    self.published(&flight, outcomes);
                 }
             }
             Done::Deleted(deletes, result) => {
@@ -112,13 +112,18 @@ impl Engine {
                     }
                 } else {
                     // It may still be on its way, and would take the rows of a
-                    // key out of the ready set that flows by then. With another
-                    // epoch it changes nothing.
+                    // key out of the ready set that flows by then: also some of
+                    // them alone, those that were ready when it looked. So no key
+                    // is released here any more. With another epoch it changes
+                    // nothing.
                     let partitions = match swept {
                         Swept::Keys(keys) => self.lanes.partitions_of(&keys),
                         Swept::Behind(partitions) => partitions,
                     };
                     self.give_up(&partitions);
+                    self.lanes.release_nothing_of(&partitions);
+                    let lanes = &mut self.lanes;
+                    self.todo.releases.retain(|key| lanes.may_release(key));
                 }
             }
             Done::Fetched(asked, result) => {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use gozon_core::{Clock, Outcome, SystemClock, failpoint};
 use tokio::time::{Instant, timeout};
 
-use super::engine::Engine;
+use super::backoff::Admission;
+use super::engine::{Engine, Flight};
 use super::jobs::{self, Asked, Done};
 use super::lanes::{Message, Verdict};
 use super::territory::Stage;
@@ -46,15 +47,16 @@ impl Engine {
             // as a whole, and a slow message should delay few others.
             let even = self.lanes.ready().div_ceil(free).max(SMALL_BATCH);
             let size = even.min(self.config.max_batch).min(room);
-            let (territory, breakers) = (&self.territory, &mut self.breakers);
+            let (territory, breakers) = (&self.territory, &self.breakers);
             let again = now + self.config.retry_max;
             let taken = self.lanes.take_batch(size, again, |ticket| {
                 if !territory.may_publish(ticket.partition, now) {
-                    Verdict::Wait
-                } else if breakers.admit(&ticket.kind) {
-                    Verdict::Go
-                } else {
-                    Verdict::Park
+                    return Verdict::Wait;
+                }
+                match breakers.admit(&ticket.kind) {
+                    Admission::Free => Verdict::Go,
+                    Admission::Test(messages) => Verdict::Test(messages),
+                    Admission::Denied => Verdict::Park,
                 }
             });
             for ticket in &taken.parked {
@@ -63,11 +65,11 @@ impl Engine {
             if taken.batch.is_empty() {
                 return;
             }
-            self.start_publish(taken.batch);
+            self.start_publish(taken.batch, taken.test);
         }
     }
 
-    pub(super) fn start_publish(&mut self, batch: Vec<Message>) {
+    fn start_publish(&mut self, batch: Vec<Message>, test: Option<String>) {
         let mut tickets = Vec::with_capacity(batch.len());
         let mut envelopes = Vec::with_capacity(batch.len());
         for message in batch {
@@ -96,7 +98,10 @@ impl Engine {
                 vec![Outcome::Unknown { reason }; envelopes.len()]
             }))
         });
-        self.batches.insert(job.id(), tickets);
+        if let Some(kind) = &test {
+            self.breakers.test(kind);
+        }
+        self.batches.insert(job.id(), Flight { tickets, test });
     }
 
     pub(super) fn start_tick(&mut self, now: Instant) {

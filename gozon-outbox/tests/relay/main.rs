@@ -9,6 +9,7 @@ mod failures;
 mod order;
 mod outage;
 mod sharing;
+mod silence;
 mod store;
 
 use std::sync::Arc;
@@ -93,6 +94,28 @@ impl Story {
     async fn is_empty(&self) -> bool {
         let stats = self.bench.outbox.stats().await.unwrap();
         stats.pending == 0 && stats.dead == 0
+    }
+
+    /// The numbers of the messages in this state.
+    async fn seqs(&self, state: &str) -> Vec<i64> {
+        let seqs = sqlx::query_scalar("SELECT seq FROM gozon_outbox WHERE state = ? ORDER BY seq");
+        let seqs = seqs.bind(state).fetch_all(self.bench.db.reader());
+        seqs.await.unwrap()
+    }
+
+    async fn has(&self, count: usize, state: &str) -> bool {
+        self.seqs(state).await.len() == count
+    }
+
+    /// What a sweep writes that found these ready.
+    async fn hold(&self, seqs: &[i64]) {
+        for seq in seqs {
+            sqlx::query("UPDATE gozon_outbox SET state = 'held' WHERE seq = ? AND state = 'ready'")
+                .bind(seq)
+                .execute(self.bench.db.writer())
+                .await
+                .unwrap();
+        }
     }
 
     async fn emptied(&self) {

@@ -177,6 +177,48 @@ async fn a_sweep_that_arrives_late_holds_nothing_for_ever() {
     relay.stop().await;
 }
 
+/// It had looked at the table before the caller knew of any failure, and writes
+/// when the followers that it did not see as ready could be ready again.
+#[tokio::test]
+async fn a_sweep_that_looks_early_and_writes_late_reorders_nothing() {
+    let story = Story::new().await;
+    let store = Scripted::on(story.bench.store.clone());
+    story
+        .broker
+        .script(|text, _| (text == "a:1").then(|| nacked().unwrap()));
+    let relay = story.start_on(store.clone(), Story::config());
+    story.say(&["a:1", "a:2", "a:3"]).await;
+    eventually("the followers are held", || story.has(3, "held")).await;
+    story.say(&["a:4"]).await;
+    store.shut("sweep");
+    let swept = store.calls("sweep");
+    eventually("a sweep begins", || async { store.calls("sweep") > swept }).await;
+    let looked: Vec<i64> = story.seqs("ready").await;
+    assert_eq!(looked.len(), 1, "a:4 alone is ready");
+    // Until it has ended, so that the server lets go of the lease.
+    store.shut("release");
+
+    story.broker.script(|_, _| None);
+    eventually("the first is delivered", || story.has(2, "held")).await;
+    store.script(|name, _| (name == "sweep begun").then_some(sqlx::Error::PoolTimedOut));
+    store.open("sweep");
+    eventually("the lease is given back", || async {
+        store.calls("release") > 0
+    })
+    .await;
+    story.hold(&looked).await;
+    store.up();
+    store.open("release");
+
+    story.emptied().await;
+    assert_eq!(
+        story.broker.first_seen("a"),
+        ["a:1", "a:2", "a:3", "a:4"],
+        "in the order of their commits"
+    );
+    relay.stop().await;
+}
+
 /// Failures that never cease must not keep a key from being released.
 #[tokio::test]
 async fn a_key_is_released_while_others_fail_without_end() {

@@ -156,6 +156,7 @@ macro_rules! forward {
             async fn sweep(&self, leases: &Leases, keys: &[String]) -> Result<(), DbError> {
                 self.sweeps.lock().unwrap().push((leases.clone(), keys.to_vec()));
                 self.begin("sweep").await?;
+                self.check("sweep begun")?;
                 self.inner.sweep(leases, keys).await
             }
         }

@@ -182,6 +182,25 @@ impl Lanes {
         }
     }
 
+    /// Of these partitions, which are being given up, the followers of held keys
+    /// stay as they are.
+    pub(in crate::relay) fn release_nothing_of(&mut self, partitions: &[i32]) {
+        for lane in self.lanes.values_mut() {
+            lane.sealed |= partitions.contains(&lane.partition);
+        }
+    }
+
+    /// Whether the followers of a delivered key are to be made ready. If not, its
+    /// lane has come to its end: the next owner finds the first of them held.
+    pub(in crate::relay) fn may_release(&mut self, key: &Arc<str>) -> bool {
+        let id = LaneId::Key(Arc::clone(key));
+        let sealed = self.lanes.get(&id).is_some_and(|lane| lane.sealed);
+        if sealed {
+            self.remove(&id);
+        }
+        !sealed
+    }
+
     /// A held message was fetched: publish it.
     pub(in crate::relay) fn retry(&mut self, message: Message) {
         let id = message.ticket.lane.clone();

@@ -73,6 +73,8 @@ pub(super) struct Lane {
     pub(super) saturated: bool,
     /// The partition is being given up.
     pub(super) leaving: bool,
+    /// Its followers stay held for the partition's next owner.
+    pub(super) sealed: bool,
 }
 
 impl Lane {
@@ -85,6 +87,7 @@ impl Lane {
             hold: None,
             saturated: false,
             leaving: false,
+            sealed: false,
         }
     }
 

@@ -20,6 +20,9 @@ use room::Room;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Go,
+    /// To see whether its type gets through, with so many of the type at most, and
+    /// no other: that may take as long as an answer can.
+    Test(usize),
     /// Its type is not getting through: it is held and leaves the memory.
     Park,
     /// Its lease is not certain at the moment.
@@ -30,6 +33,8 @@ pub(super) enum Verdict {
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     pub(super) batch: Vec<Message>,
+    /// The type that the batch tests.
+    pub(super) test: Option<String>,
     /// Newly held; to be written into the table.
     pub(super) parked: Vec<Ticket>,
 }
@@ -166,6 +171,7 @@ impl Lanes {
     ) -> Taken {
         let mut taken = Taken::default();
         let mut later = Vec::new();
+        let mut max = max;
         while taken.batch.len() < max {
             let Some(id) = self.ready.pop_front() else {
                 break;
@@ -181,8 +187,18 @@ impl Lanes {
             let Some(head) = lane.waiting.first_entry() else {
                 continue;
             };
-            match verdict(&head.get().ticket) {
-                Verdict::Go => {}
+            let ticket = &head.get().ticket;
+            match verdict(ticket) {
+                Verdict::Go if taken.test.is_none() => {}
+                Verdict::Test(_) if taken.test.as_deref() == Some(&ticket.kind) => {}
+                Verdict::Test(messages) if taken.batch.is_empty() => {
+                    taken.test = Some(ticket.kind.clone());
+                    max = max.min(messages);
+                }
+                Verdict::Go | Verdict::Test(_) => {
+                    later.push(id);
+                    continue;
+                }
                 Verdict::Park => {
                     let ticket = head.get().ticket.clone();
                     if self.park(&ticket, again) {
