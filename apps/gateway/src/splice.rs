@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 use crate::frames::Frames;
 use crate::limits::Limits;
 
-/// Bytes under way in one direction.
-const BUFFER: usize = 16 * 1024;
+/// Bytes under way in one direction. Every open WebSocket has two of these for
+/// as long as it lives, and its frames are smaller.
+const BUFFER: usize = 4 * 1024;
 /// How long the second direction may go on when the first has ended, and how
 /// long goodbyes may take.
 const LINGER: Duration = Duration::from_secs(1);

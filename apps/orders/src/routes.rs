@@ -285,8 +285,9 @@ fn converse(
     Ok(upgrade
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE)
-        // Every socket keeps so much, and clears it at each look: what clients say
-        // is short, and the default of 128 KiB would be most of what one costs.
+        // Nothing is said to us but pongs, and each socket has such a buffer for
+        // as long as it is open: the default of 128 KiB would be most of what an
+        // idle one costs.
         .read_buffer_size(READ_BUFFER)
         // Frames are small; a client that reads nothing is given up at this.
         .max_write_buffer_size(4 * MAX_MESSAGE)

@@ -27,7 +27,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 const WRITE: Duration = Duration::from_secs(10);
 /// The largest message that a client may send. None is needed.
 pub(crate) const MAX_MESSAGE: usize = 64 * 1024;
-/// What is read from a client at once.
+/// Bytes that are kept to read into, for each socket. A longer message takes
+/// more reads.
 pub(crate) const READ_BUFFER: usize = 4 * 1024;
 
 /// What ended a conversation.

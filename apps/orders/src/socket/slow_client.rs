@@ -1,7 +1,10 @@
 //! What becomes of a client that does not read, on a connection that holds a
 //! kilobyte: on a real one, megabytes would have to be said first.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,7 +15,7 @@ use gozon_service::{Code, Problem};
 use gozon_sqlx::DbError;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -62,6 +65,27 @@ async fn a_client_that_never_reads_is_given_up() {
     assert!(watchers.watch("anna", None).is_ok());
 }
 
+#[tokio::test]
+async fn an_idle_socket_keeps_little_to_read_into() {
+    let watchers = Watchers::default();
+    let room = Arc::new(AtomicUsize::new(0));
+    let (client, server) = tokio::io::duplex(1024);
+    let server = Measured {
+        inner: server,
+        room: Arc::clone(&room),
+    };
+
+    let mut client = connect_over(&watchers, client, server).await;
+    watchers.publish(change());
+    assert!(matches!(client.next().await, Some(Ok(Message::Text(_)))));
+
+    let room = room.load(Ordering::Relaxed);
+    assert!(
+        (1..=super::READ_BUFFER).contains(&room),
+        "{room} bytes for each socket"
+    );
+}
+
 fn flood(watchers: &Watchers) {
     for _ in 0..FLOOD {
         watchers.publish(change());
@@ -82,6 +106,14 @@ fn change() -> OrderStatusChanged {
 /// Opens `/ws` in Anna's name and reads its `ready`.
 async fn connect(watchers: &Watchers) -> WebSocketStream<DuplexStream> {
     let (client, server) = tokio::io::duplex(1024);
+    connect_over(watchers, client, server).await
+}
+
+async fn connect_over(
+    watchers: &Watchers,
+    client: DuplexStream,
+    server: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> WebSocketStream<DuplexStream> {
     let desk = Desk {
         orders: Arc::new(NoOrders),
         watchers: watchers.clone(),
@@ -113,6 +145,41 @@ async fn rest(socket: &mut WebSocketStream<DuplexStream>) -> (usize, Option<Mess
             Some(Ok(close)) => return (frames, Some(close)),
             Some(Err(_)) | None => return (frames, None),
         }
+    }
+}
+
+/// Notes how much room the last read was given.
+struct Measured {
+    inner: DuplexStream,
+    room: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Measured {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        self.room.store(buf.remaining(), Ordering::Relaxed);
+        Pin::new(&mut self.inner).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Measured {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
 
