@@ -4,10 +4,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use gozon_tests::processes::Program;
 
-const HTTP: [(&str, &str); 6] = [
+const HTTP: [(&str, &str); 7] = [
     ("GOZON_BODY_LIMIT", "65536"),
     ("GOZON_HEADER_TIMEOUT", "10s"),
     ("GOZON_REQUEST_TIMEOUT", "30s"),
+    ("GOZON_WRITE_TIMEOUT", "20s"),
     ("GOZON_MAX_CONNECTIONS", "10000"),
     ("GOZON_SHUTDOWN_DELAY", "0s"),
     ("GOZON_DRAIN_TIMEOUT", "8s"),

@@ -37,6 +37,11 @@ impl Framing {
         state.head = None;
     }
 
+    /// Whether what follows is no HTTP.
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.lock().upgraded
+    }
+
     /// An answer is being written, so what is read next is a new head.
     pub(crate) fn answering(&self) {
         let mut state = self.lock();

@@ -44,8 +44,8 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, SettingsError> {
 /// Serves `app` until `shutdown`, then lets what is open finish.
 ///
 /// `axum::serve` has no timer, so a client that never finishes its head keeps
-/// its connection for ever; here the head has a deadline. Connections are
-/// capped, WebSockets count until they end. After `shutdown` (and
+/// its connection for ever; here the head has a deadline, and so has a client
+/// that takes nothing of its answer. Connections are capped, WebSockets count until they end. After `shutdown` (and
 /// `shutdown_delay`) nothing is accepted, idle connections close, requests
 /// finish. Whoever holds a WebSocket watches the same token and closes it. What
 /// is still open after half of `drain_timeout` is cut off.
@@ -92,7 +92,15 @@ pub async fn serve(
         let framing = Arc::new(Framing::default());
         let connection = {
             let framing = Arc::clone(&framing);
-            Connection::new(no_delay(stream), service, permit, open.token(), framing)
+            let limit = settings.write_timeout;
+            Connection::new(
+                no_delay(stream),
+                service,
+                permit,
+                open.token(),
+                framing,
+                limit,
+            )
         };
         let answering = answer(
             connection,

@@ -34,6 +34,11 @@ pub struct HttpSettings {
     #[arg(long, env = "GOZON_REQUEST_TIMEOUT", default_value = "30s", value_name = "DURATION", value_parser = duration)]
     pub request_timeout: Duration,
 
+    /// How long a client may take nothing of an answer. Then its connection is
+    /// closed. WebSockets have rules of their own.
+    #[arg(long, env = "GOZON_WRITE_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = duration)]
+    pub write_timeout: Duration,
+
     /// Connections at most, WebSockets included. More wait to be accepted.
     #[arg(long, env = "GOZON_MAX_CONNECTIONS", default_value = "10000", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
@@ -79,6 +84,7 @@ impl Default for HttpSettings {
             body_limit: 65_536,
             header_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(20),
             max_connections: 10_000,
             shutdown_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(8),

@@ -14,13 +14,16 @@ use axum::routing::get;
 use gozon_service::settings::HttpSettings;
 use gozon_service::{Health, Json, Shell, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 const LONG: Duration = Duration::from_secs(10);
+
+/// More than lies between two ends that do not read.
+const MUCH: usize = 16 * 1024 * 1024;
 
 struct Server {
     address: SocketAddr,
@@ -48,6 +51,7 @@ impl Server {
                 "/echo",
                 axum::routing::post(async |Json(body): Json<serde_json::Value>| Json(body)),
             )
+            .route("/much", get(async || vec![b'.'; MUCH]))
             .route("/ws", get(echo));
         let shutdown = CancellationToken::new();
         let app = Shell::new("probe", &settings, Health::new(shutdown.clone())).wrap(routes);
@@ -71,6 +75,13 @@ impl Server {
         TcpStream::connect(self.address).await.unwrap()
     }
 
+    /// A client that has little room for what it does not read.
+    async fn connect_narrowly(&self) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        socket.connect(self.address).await.unwrap()
+    }
+
     async fn stopped(self) {
         timeout(LONG, self.running).await.unwrap().unwrap().unwrap();
     }
@@ -84,6 +95,12 @@ async fn echo(upgrade: WebSocketUpgrade) -> Response {
             }
         }
     })
+}
+
+fn handshake() -> String {
+    "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        .to_owned()
 }
 
 async fn ask(stream: &mut TcpStream, path: &str) {
@@ -166,9 +183,7 @@ async fn the_drain_is_bounded() {
 async fn a_websocket_is_waited_for_until_it_ends() {
     let server = Server::start(HttpSettings::default()).await;
     let mut socket = server.connect().await;
-    let upgrade = "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    socket.write_all(upgrade.as_bytes()).await.unwrap();
+    socket.write_all(handshake().as_bytes()).await.unwrap();
     assert!(head(&mut socket).await.starts_with("HTTP/1.1 101"));
     server.shutdown.cancel();
 
@@ -202,6 +217,80 @@ async fn connections_above_the_cap_wait_for_their_turn() {
     drop(first);
 
     assert!(head(&mut second).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_take_its_answers_loses_its_place() {
+    let handshake = handshake();
+    for behind in ["", "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", &handshake] {
+        let server = Server::start(HttpSettings {
+            max_connections: 1,
+            write_timeout: Duration::from_millis(50),
+            ..HttpSettings::default()
+        })
+        .await;
+        let mut first = server.connect_narrowly().await;
+        ask(&mut first, "/much").await;
+        first.write_all(behind.as_bytes()).await.unwrap();
+        let mut second = server.connect().await;
+        ask(&mut second, "/livez").await;
+
+        assert!(head(&mut second).await.starts_with("HTTP/1.1 200"));
+        assert!(rest(&mut first).await.len() < MUCH);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_its_answer_slowly_gets_all_of_it() {
+    let server = Server::start(HttpSettings {
+        write_timeout: Duration::from_secs(2),
+        ..HttpSettings::default()
+    })
+    .await;
+    let mut stream = server.connect_narrowly().await;
+    ask(&mut stream, "/much").await;
+
+    head(&mut stream).await;
+    let mut answer = vec![0; MUCH];
+
+    timeout(LONG, stream.read_exact(&mut answer))
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test]
+async fn how_long_a_websocket_may_leave_unread_is_not_decided_here() {
+    const FRAME: usize = 60_000;
+    const FRAMES: usize = 2 * MUCH / FRAME;
+    let server = Server::start(HttpSettings {
+        write_timeout: Duration::from_millis(20),
+        ..HttpSettings::default()
+    })
+    .await;
+    let mut socket = server.connect_narrowly().await;
+    socket.write_all(handshake().as_bytes()).await.unwrap();
+    assert!(head(&mut socket).await.starts_with("HTTP/1.1 101"));
+    let [high, low] = u16::try_from(FRAME).unwrap().to_be_bytes();
+    let mut frame = vec![0x82, 0xFE, high, low, 0, 0, 0, 0];
+    frame.resize(8 + FRAME, b'.');
+    let (mut reading, mut writing) = socket.into_split();
+    let mut written = tokio::spawn(async move {
+        for _ in 0..FRAMES {
+            writing.write_all(&frame).await.unwrap();
+        }
+        writing
+    });
+    // Nobody reads, so the server's write makes no progress for much longer than
+    // an answer's might.
+    let all = timeout(Duration::from_millis(500), &mut written);
+    assert!(all.await.is_err());
+
+    let mut echoed = vec![0; FRAMES * (4 + FRAME)];
+    timeout(LONG, reading.read_exact(&mut echoed))
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test]
