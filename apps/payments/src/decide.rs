@@ -144,18 +144,22 @@ impl<D: PaymentStore> DecideOrders<D> {
 /// What the ledger's answer means for the order. A missing account of our own,
 /// or an id that stands for another transfer, is our fault and no refusal.
 ///
-/// An account that an operator froze or closed is none that could pay. The order
-/// is told so at once: it would stay NEW otherwise, for as long as the account is
-/// frozen, and be charged by surprise on a later day.
+/// An operator may freeze or close the payer's account. That is a decision like
+/// any other and must end the order: as a failure it would be asked again for
+/// ever. Closed is like never opened; from a frozen account nothing can be taken
+/// now, whatever is on it.
 fn refusal(user: &str, outcome: Result<Posted, PostError>) -> Result<Option<Reason>, HandleError> {
     match outcome {
         Ok(_) => Ok(None),
         Err(PostError::InsufficientFunds { .. }) => Ok(Some(Reason::InsufficientFunds)),
-        Err(
-            PostError::AccountNotFound { account }
-            | PostError::AccountFrozen { account, .. }
-            | PostError::AccountClosed { account },
-        ) if account == chart::account_of(user) => Ok(Some(Reason::NoAccount)),
+        Err(PostError::AccountFrozen { account, .. }) if account == chart::account_of(user) => {
+            Ok(Some(Reason::InsufficientFunds))
+        }
+        Err(PostError::AccountNotFound { account } | PostError::AccountClosed { account })
+            if account == chart::account_of(user) =>
+        {
+            Ok(Some(Reason::NoAccount))
+        }
         Err(error) => Err(HandleError::bug(error.to_string())),
     }
 }
@@ -173,29 +177,40 @@ fn emit(
 
 #[cfg(test)]
 mod tests {
-    use gozon_ledger::{AccountId, Side};
+    use gozon_core::ErrorClass;
+    use gozon_ledger::Side;
 
     use super::*;
 
-    fn refused_for(account: AccountId) -> [PostError; 3] {
-        [
-            PostError::AccountNotFound { account },
-            PostError::AccountFrozen {
-                account,
-                side: Side::Debit,
-            },
-            PostError::AccountClosed { account },
-        ]
+    #[test]
+    fn what_an_operator_did_to_the_payers_account_refuses_the_order() {
+        let account = chart::account_of("anna");
+        let side = Side::Debit;
+        for (error, reason) in [
+            (PostError::AccountNotFound { account }, Reason::NoAccount),
+            (PostError::AccountClosed { account }, Reason::NoAccount),
+            (
+                PostError::AccountFrozen { account, side },
+                Reason::InsufficientFunds,
+            ),
+        ] {
+            let described = error.to_string();
+            assert_eq!(refusal("anna", Err(error)), Ok(Some(reason)), "{described}");
+        }
     }
 
     #[test]
-    fn an_account_that_cannot_pay_is_a_refusal_and_one_of_ours_a_bug() {
-        for error in refused_for(chart::account_of("anna")) {
-            let told = refusal("anna", Err(error));
-            assert_eq!(told.unwrap(), Some(Reason::NoAccount));
-        }
-        for error in refused_for(chart::revenue()) {
-            assert!(refusal("anna", Err(error)).is_err());
+    fn the_shops_own_account_that_takes_nothing_is_our_fault() {
+        let account = chart::revenue();
+        let side = Side::Credit;
+        for error in [
+            PostError::AccountNotFound { account },
+            PostError::AccountClosed { account },
+            PostError::AccountFrozen { account, side },
+        ] {
+            let described = error.to_string();
+            let refused = refusal("anna", Err(error)).unwrap_err();
+            assert_eq!(refused.class(), ErrorClass::Bug, "{described}");
         }
     }
 }
