@@ -21,7 +21,8 @@ const ATTEMPTS: u32 = 3;
 pub(crate) struct Channels(Mutex<Vec<(u64, Channel)>>);
 
 impl Channels {
-    /// A channel on which nothing is unanswered.
+    /// A channel on which nothing is unanswered. That there is none is never
+    /// about a message.
     pub(crate) async fn take(&self, live: &Live, limit: Duration) -> Result<Channel, Fault> {
         while let Some((generation, channel)) = self.pop() {
             if generation == live.generation && channel.status().connected() {
@@ -33,7 +34,7 @@ impl Channels {
             let opened = timeout(limit, open(live)).await;
             match opened {
                 Ok(Ok(channel)) => return Ok(channel),
-                Ok(Err(fault)) => last = fault,
+                Ok(Err(fault)) => last = fault.before_any_message(),
                 Err(_) => {
                     last = Fault::gone(format!("no channel within {limit:?}"));
                     break;

@@ -25,6 +25,19 @@ impl Fault {
         Self::Gone(reason.into())
     }
 
+    /// The same where no message was in hand yet: whatever the broker says, it
+    /// is not about the next one. A channel's number may even bring the answer
+    /// back that was meant for the last message on it.
+    pub(crate) fn before_any_message(self) -> Self {
+        Self::Gone(self.into_reason())
+    }
+
+    fn into_reason(self) -> String {
+        match self {
+            Self::Refused(reason) | Self::Missing(reason) | Self::Gone(reason) => reason,
+        }
+    }
+
     pub(crate) fn reason(&self) -> &str {
         match self {
             Self::Refused(reason) | Self::Missing(reason) | Self::Gone(reason) => reason,
@@ -75,6 +88,17 @@ mod tests {
         assert!(matches!(fault(404), Fault::Missing(_)));
         for passing in [313, 320, 402, 403, 405, 501, 504, 506, 530, 541] {
             assert!(matches!(fault(passing), Fault::Gone(_)), "{passing}");
+        }
+    }
+
+    #[test]
+    fn what_the_broker_says_before_a_message_is_sent_is_held_against_none() {
+        for code in [311, 404, 406, 506] {
+            let before = fault(code).before_any_message();
+            assert!(
+                matches!(&before, Fault::Gone(reason) if reason.contains("why")),
+                "{code}"
+            );
         }
     }
 

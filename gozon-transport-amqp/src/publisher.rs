@@ -271,7 +271,10 @@ impl Work {
                 if let Fault::Missing(reason) = &fault {
                     tracing::error!(reason, "the exchange is gone, declaring it again");
                     let channel = self.channels.take(live, self.limit).await?;
-                    self.topology.declare_exchange(&channel).await?;
+                    self.topology
+                        .declare_exchange(&channel)
+                        .await
+                        .map_err(Fault::before_any_message)?;
                     self.channels.give_back(live, channel);
                 }
                 Err(fault)
