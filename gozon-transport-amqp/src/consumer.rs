@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, SelectAll, StreamExt};
 use gozon_core::{Delivery, Incoming, Settle, Subscription};
-use lapin::options::{BasicConsumeOptions, BasicQosOptions};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::options::{BasicConsumeOptions, BasicQosOptions, QueueDeleteOptions};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -45,10 +45,13 @@ impl Session {
         instance: Uuid,
         limit: Duration,
     ) -> Result<Self, Fault> {
+        let own = topology.own_queue(subscription)?;
         let opening = async {
             let channel = live.connection().create_channel().await?;
             topology.declare_exchange(&channel).await?;
-            let queues = topology.declare_queues(&channel, subscription).await?;
+            let queues = topology
+                .declare_queues(&channel, subscription, own.clone())
+                .await?;
             // Before consuming: lapin's buffer has no bound of its own. It
             // bounds each consumer, not all of the channel.
             channel
@@ -71,14 +74,42 @@ impl Session {
             }
             Ok((channel, consumers))
         };
-        let (channel, consumers) = timeout(limit, opening)
+        let opened = timeout(limit, opening)
             .await
-            .unwrap_or_else(|_| Err(Fault::gone(format!("no consumer within {limit:?}"))))?;
+            .unwrap_or_else(|_| Err(Fault::gone(format!("no consumer within {limit:?}"))));
+        if opened.is_err()
+            && let Some(queue) = own
+        {
+            abandon(&live, queue, limit).await;
+        }
+        let (channel, consumers) = opened?;
         Ok(Self {
             live,
             channel,
             consumers,
         })
+    }
+}
+
+/// Deletes the queue of a broadcast subscriber that could not be served from it.
+/// It is exclusive, so nobody else can, and would live, be filled and be counted
+/// for as long as the connection.
+async fn abandon(live: &Live, queue: ShortString, limit: Duration) {
+    let deleting = async {
+        // The one that it was declared on may be closed.
+        let channel = live.connection().create_channel().await?;
+        channel
+            .queue_delete(queue, QueueDeleteOptions::default())
+            .await?;
+        topology::close(channel).await;
+        Ok::<_, lapin::Error>(())
+    };
+    let deleted = tokio::select! {
+        () = live.gone.cancelled() => return,
+        deleted = timeout(limit, deleting) => deleted,
+    };
+    if !matches!(deleted, Ok(Ok(()))) {
+        tracing::warn!("a queue that nobody receives from could not be deleted");
     }
 }
 
@@ -267,7 +298,9 @@ pub(crate) async fn declare(
     let declaring = async {
         let channel = live.connection().create_channel().await?;
         topology.declare_exchange(&channel).await?;
-        topology.declare_queues(&channel, subscription).await?;
+        topology
+            .declare_queues(&channel, subscription, None)
+            .await?;
         topology::close(channel).await;
         Ok(())
     };

@@ -100,7 +100,7 @@ impl Topology {
                 continue;
             }
             let channel = connection.create_channel().await?;
-            match self.declare_queues(&channel, &subscription).await {
+            match self.declare_queues(&channel, &subscription, None).await {
                 Ok(_) => close(channel).await,
                 // One bad queue must not keep all others from working.
                 Err(Fault::Refused(reason)) => {
@@ -128,17 +128,35 @@ impl Topology {
         Ok(())
     }
 
+    /// A name for the queue of one broadcast subscriber, a new one each time;
+    /// `None` where the queues belong to the subscription.
+    pub(crate) fn own_queue(
+        &self,
+        subscription: &Subscription,
+    ) -> Result<Option<ShortString>, Fault> {
+        if subscription.kind != SubscriptionKind::Broadcast {
+            return Ok(None);
+        }
+        let (prefix, name) = (&self.prefix, &subscription.name);
+        let name = format!("{prefix}{name}.{}", Uuid::new_v4().simple());
+        let name = ShortString::try_new(name);
+        Ok(Some(
+            name.map_err(|error| Fault::Refused(error.to_string()))?,
+        ))
+    }
+
     /// Declares a subscription's queues and binds them; answers their names,
-    /// one for each partition. For broadcast it is a new one each time.
+    /// one for each partition. `own` is a broadcast subscriber's own.
     pub(crate) async fn declare_queues(
         &self,
         channel: &Channel,
         subscription: &Subscription,
+        own: Option<ShortString>,
     ) -> Result<Vec<ShortString>, Fault> {
         let base = format!("{}{}", self.prefix, subscription.name);
         let mut arguments = FieldTable::default();
-        let (name, options) = match subscription.kind {
-            SubscriptionKind::Durable => {
+        let (name, options) = match own {
+            None => {
                 arguments.insert("x-queue-type".into(), text("quorum"));
                 arguments.insert(
                     "x-delivery-limit".into(),
@@ -150,17 +168,17 @@ impl Topology {
                         .declare(channel, &self.exchange, &subscription.types, &arguments)
                         .await;
                 }
+                let base = ShortString::try_new(base);
+                let base = base.map_err(|error| Fault::Refused(error.to_string()))?;
                 (base, QueueDeclareOptions::durable())
             }
-            SubscriptionKind::Broadcast => {
+            Some(name) => {
                 // Said aloud: where quorum is the virtual host's default type,
                 // an exclusive queue without it would be refused.
                 arguments.insert("x-queue-type".into(), text("classic"));
-                let name = format!("{base}.{}", Uuid::new_v4().simple());
                 (name, QueueDeclareOptions::exclusive().auto_delete())
             }
         };
-        let name = ShortString::try_new(name).map_err(|error| Fault::Refused(error.to_string()))?;
         channel
             .queue_declare(name.clone(), options, arguments)
             .await?;

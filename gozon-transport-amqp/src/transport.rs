@@ -1,5 +1,6 @@
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -45,6 +46,8 @@ struct Inner {
     publisher: AmqpPublisher,
     /// Subscriptions that stood and do not stand now.
     interrupted: Arc<AtomicUsize>,
+    /// Names of subscriptions that were asked for and never stood yet.
+    awaited: Mutex<HashSet<String>>,
     /// Ends consumers and refuses new work.
     stop_work: CancellationToken,
     /// Ends the connections, after the work.
@@ -91,6 +94,7 @@ impl AmqpTransport {
             consume,
             publisher,
             interrupted: Arc::default(),
+            awaited: Mutex::default(),
             stop_work,
             stop_links,
             work,
@@ -116,7 +120,9 @@ impl AmqpTransport {
     }
 
     /// Whether both connections stand, and all that was subscribed: the
-    /// readiness of a service. A queue that was declared anew in another way
+    /// readiness of a service. A subscription counts from the call of
+    /// [`Subscriber::subscribe`] on, also while that fails because of the broker
+    /// and is to be called again. A queue that was declared anew in another way
     /// leaves the connections up and the service deaf.
     pub fn is_connected(&self) -> bool {
         let stands = |link: &Link| {
@@ -126,6 +132,7 @@ impl AmqpTransport {
         stands(&self.0.publish)
             && stands(&self.0.consume)
             && self.0.interrupted.load(Ordering::Relaxed) == 0
+            && self.awaited().is_empty()
     }
 
     /// Waits until both connections stand, at most `limit`.
@@ -158,6 +165,11 @@ impl AmqpTransport {
         }
     }
 
+    fn awaited(&self) -> MutexGuard<'_, HashSet<String>> {
+        let awaited = self.0.awaited.lock();
+        awaited.unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn open(
         &self,
         subscription: &Subscription,
@@ -175,6 +187,8 @@ impl AmqpTransport {
         let error = fault.declaring(&format!("the queue of {}", subscription.name));
         if matches!(error, TransportError::Mismatch { .. }) {
             self.0.topology.forget(subscription);
+            // Nor is it asked for again, and what else is served goes on.
+            self.awaited().remove(&subscription.name);
         }
         error
     }
@@ -225,7 +239,9 @@ impl Subscriber for AmqpTransport {
         self.ensure_open()?;
         self.0.topology.remember(subscription)?;
         let instance = Uuid::new_v4();
+        self.awaited().insert(subscription.name.clone());
         let session = self.open(subscription, instance).await?;
+        self.awaited().remove(&subscription.name);
         let stop = self.0.stop_work.child_token();
         let inbound = Arc::new(Inbound::default());
         let pump = Pump {

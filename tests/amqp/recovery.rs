@@ -2,6 +2,7 @@
 
 mod broker;
 mod ending;
+mod unheard;
 mod unreadable;
 
 use std::collections::HashSet;
