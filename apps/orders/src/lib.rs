@@ -16,6 +16,7 @@ mod refusals;
 mod routes;
 mod service;
 mod settle;
+mod snapshot;
 mod socket;
 mod sqlite;
 mod store;

@@ -10,6 +10,7 @@ use gozon_outbox::{DeadLetterPage, Outbox};
 use gozon_service::Problem;
 use gozon_service::once::{Answer, Once, RequestKey};
 use gozon_sqlx::{Db, DbError};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::journey::{Journey, Waiting};
@@ -53,6 +54,14 @@ pub(crate) trait OrderDesk: Send + Sync {
         }
         Ok(orders)
     }
+
+    /// Which of the user's newest orders, so many of them, changed since then.
+    async fn changed(
+        &self,
+        user: &str,
+        since: OffsetDateTime,
+        among_newest: i64,
+    ) -> Result<Vec<Order>, DbError>;
 
     /// The user's orders, newest first, older than `before`.
     async fn page(
@@ -141,6 +150,15 @@ impl<D: OrderStore> OrderDesk for Orders<D> {
         D::of_user_among(&self.db, user, ids).await
     }
 
+    async fn changed(
+        &self,
+        user: &str,
+        since: OffsetDateTime,
+        among_newest: i64,
+    ) -> Result<Vec<Order>, DbError> {
+        D::changed_of_user(&self.db, user, since, among_newest).await
+    }
+
     async fn page(
         &self,
         user: &str,
@@ -176,58 +194,8 @@ impl<D: OrderStore> Orders<D> {
     }
 }
 
-/// What a WebSocket shows first, and again after an interruption.
-#[derive(Clone)]
-pub(crate) struct Snapshot {
-    desk: Arc<dyn OrderDesk>,
-    user: String,
-    order: Option<Uuid>,
-}
-
-impl Snapshot {
-    /// One order of the user, or (`None`) the 100 newest.
-    pub(crate) fn new(desk: Arc<dyn OrderDesk>, user: String, order: Option<Uuid>) -> Self {
-        Self { desk, user, order }
-    }
-
-    /// Whether this shows many orders, and ends with `ready`.
-    pub(crate) fn is_list(&self) -> bool {
-        self.order.is_none()
-    }
-
-    /// The orders as they stand, newest first.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub(crate) async fn read(&self) -> Result<Vec<Order>, DbError> {
-        const NEWEST: i64 = 100;
-        match self.order {
-            Some(id) => Ok(self.desk.find(&self.user, id).await?.into_iter().collect()),
-            None => self.desk.page(&self.user, None, NEWEST).await,
-        }
-    }
-
-    /// The orders as they stand after changes may have been missed: also those
-    /// of `awaited` that are no longer among the newest.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub(crate) async fn read_again(&self, awaited: &[Uuid]) -> Result<Vec<Order>, DbError> {
-        let mut orders = self.read().await?;
-        let older: Vec<Uuid> = awaited
-            .iter()
-            .filter(|id| orders.iter().all(|order| order.id != **id))
-            .copied()
-            .collect();
-        if !older.is_empty() {
-            orders.extend(self.desk.among(&self.user, &older).await?);
-        }
-        Ok(orders)
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use gozon_core::{Append, SystemClock};
     use gozon_inbox::{Inbox, InboxConfig};
@@ -235,13 +203,13 @@ mod tests {
     use gozon_sqlx::Sqlite;
 
     /// A desk on a database of its own, in a folder that goes with it.
-    struct Scene {
-        desk: Orders<Sqlite>,
+    pub(crate) struct Scene {
+        pub(crate) desk: Orders<Sqlite>,
         _folder: tempfile::TempDir,
     }
 
     impl Scene {
-        async fn new() -> Self {
+        pub(crate) async fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
             let file = folder.path().join("orders.db");
             let db = gozon_sqlx::sqlite::open(&file, &Default::default())
@@ -283,6 +251,38 @@ mod tests {
             order.id
         }
 
+        /// So many orders, as accepted at `time`, without events.
+        pub(crate) async fn accepted(
+            &self,
+            user: &str,
+            count: usize,
+            time: OffsetDateTime,
+        ) -> Vec<Uuid> {
+            let mut tx = self.desk.db.begin().await.unwrap();
+            let mut ids = Vec::new();
+            for _ in 0..count {
+                let order = Order::accept(user.into(), 100, "RUB".into(), "tea".into(), time);
+                let inserted = Sqlite::insert_order(&mut tx, &order, self.desk.patience);
+                inserted.await.unwrap();
+                ids.push(order.id);
+            }
+            tx.commit().await.unwrap();
+            ids
+        }
+
+        pub(crate) async fn settled(&self, orders: &[Uuid]) {
+            for order in orders {
+                let settled = sqlx::query(
+                    "UPDATE orders SET status = 'FINISHED', version = 2, updated_at = ?2 WHERE id = ?1",
+                )
+                .bind(order)
+                .bind(i64::try_from(SystemClock.now().unix_timestamp_nanos() / 1_000).unwrap())
+                .execute(self.desk.db.writer())
+                .await;
+                assert_eq!(settled.unwrap().rows_affected(), 1);
+            }
+        }
+
         /// What the relay, or the broker, does to the outbox.
         async fn happens(&self, statement: &'static str) {
             let done = sqlx::query(statement).execute(self.desk.db.writer()).await;
@@ -316,22 +316,5 @@ mod tests {
         assert_eq!(refused, Some(Waiting::Operator));
         assert_eq!(published, Some(Waiting::Payments));
         assert_eq!(scene.desk.journey("boris", order).await.unwrap(), None);
-    }
-
-    #[tokio::test]
-    async fn after_an_interruption_orders_beyond_the_newest_are_read_too_but_only_the_users() {
-        let scene = Scene::new().await;
-        let oldest = scene.ordered("anna").await;
-        let foreign = scene.ordered("boris").await;
-        for _ in 0..100 {
-            scene.ordered("anna").await;
-        }
-        let snapshot = Snapshot::new(Arc::new(scene.desk), "anna".to_owned(), None);
-
-        let read = snapshot.read_again(&[oldest, foreign]).await.unwrap();
-
-        assert_eq!(read.len(), 101);
-        assert_eq!(read[100].id, oldest);
-        assert!(read.iter().all(|order| order.user_id == "anna"));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{State, WebSocketUpgrade};
 use axum::response::{IntoResponse, Response};
+use gozon_core::Clock;
 use gozon_service::once::request_key;
 use gozon_service::{
     Amount, Code, Description, IdempotencyKey, Json, Page, PathId, Problem, SocketUser, UserId,
@@ -17,8 +18,9 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::journey_view::{self, JourneyView};
-use crate::orders::{OrderDesk, Snapshot, Wish};
+use crate::orders::{OrderDesk, Wish};
 use crate::refusals::{FindRefused, ListRefused, PlaceRefused, WatchAllRefused, WatchOneRefused};
+use crate::snapshot::Snapshot;
 use crate::socket::{Conversation, MAX_MESSAGE, READ_BUFFER};
 use crate::view::OrderView;
 use crate::watch::Watchers;
@@ -28,6 +30,7 @@ use crate::watch::Watchers;
 pub(crate) struct Desk {
     pub(crate) orders: Arc<dyn OrderDesk>,
     pub(crate) watchers: Watchers,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -240,7 +243,12 @@ async fn watch_one(
 /// Text frames of JSON: your 100 newest orders as they stand, then
 /// `{"type":"ready"}`, then each change, also of orders that are placed later.
 /// For one order, `version` never goes back. After a lost connection open it
-/// again: what changed meanwhile is among the first frames.
+/// again: what changed meanwhile is among the first frames, if the order is one of
+/// your 100 newest; `GET /orders` has all.
+///
+/// When the service itself may have missed changes, it looks through your 1,000
+/// newest orders and sends what changed. Should all of these have changed, it
+/// closes the socket with 1013: connect again, and read `GET /orders`.
 ///
 /// A page like this one cannot open a WebSocket for you: to try it out, use for
 /// instance `websocat -H 'X-User-Id: 1' ws://127.0.0.1:8000/ws`.
@@ -279,7 +287,7 @@ fn converse(
         .map_err(|error| Problem::new(Code::TooManyRequests, error.to_string()))?;
     let conversation = Conversation {
         watch,
-        snapshot: Snapshot::new(desk.orders, user.as_str().to_owned(), order),
+        snapshot: Snapshot::new(desk.orders, desk.clock, user.as_str().to_owned(), order),
         shutdown: desk.shutdown,
     };
     Ok(upgrade

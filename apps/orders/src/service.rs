@@ -121,6 +121,7 @@ impl<D: OrderStore> OrdersService<D> {
         let desk = Desk {
             orders: Arc::new(orders),
             watchers: self.watchers.clone(),
+            clock: Arc::clone(&self.clock),
             shutdown,
         };
         let (routes, _) = routes::router().with_state(desk).split_for_parts();

@@ -58,6 +58,15 @@ pub trait OrderStore: OutboxDatabase + InboxDatabase {
         limit: i64,
     ) -> Result<Vec<Order>, DbError>;
 
+    /// Which of the user's newest orders, so many of them, changed since then,
+    /// newest first.
+    async fn changed_of_user(
+        db: &Db<Self>,
+        user: &str,
+        since: OffsetDateTime,
+        among_newest: i64,
+    ) -> Result<Vec<Order>, DbError>;
+
     /// Locks NEW orders whose patience ended, those that no one else works on.
     async fn claim_unsettled(
         tx: &mut Self::Tx,

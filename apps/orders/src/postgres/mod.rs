@@ -22,6 +22,7 @@ const ORDERS_OF_USER: &str = include_str!("sql/orders_of_user.sql");
 const ORDER_OF_USER: &str = include_str!("sql/order_of_user.sql");
 const RECORDED_OF_USER: &str = include_str!("sql/recorded_of_user.sql");
 const PAGE_OF_USER: &str = include_str!("sql/page_of_user.sql");
+const CHANGED_OF_USER: &str = include_str!("sql/changed_of_user.sql");
 const CLAIM_UNSETTLED: &str = include_str!("sql/claim_unsettled.sql");
 const POSTPONE: &str = include_str!("sql/postpone.sql");
 const CLAIM_CURRENCY: &str = include_str!("sql/claim_currency.sql");
@@ -153,6 +154,23 @@ impl OrderStore for Postgres {
             .bind(user)
             .bind(before)
             .bind(limit)
+            .fetch_all(db.reader())
+            .await?
+            .into_iter()
+            .map(Order::try_from)
+            .collect()
+    }
+
+    async fn changed_of_user(
+        db: &Db<Self>,
+        user: &str,
+        since: OffsetDateTime,
+        among_newest: i64,
+    ) -> Result<Vec<Order>, DbError> {
+        sqlx::query_as::<_, OrderRow>(CHANGED_OF_USER)
+            .bind(user)
+            .bind(since)
+            .bind(among_newest)
             .fetch_all(db.reader())
             .await?
             .into_iter()

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use self::frame::Frame;
 use self::seen::Seen;
 use crate::order::Order;
-use crate::orders::Snapshot;
+use crate::snapshot::{Missed, Snapshot};
 use crate::watch::{Update, Watch};
 
 /// How often a silent client is asked whether it still lives.
@@ -110,15 +110,21 @@ impl Conversation {
         }
     }
 
-    async fn show_all(&self, socket: &mut WebSocket, seen: &mut Seen) -> Result<(), End> {
+    async fn show_all(&mut self, socket: &mut WebSocket, seen: &mut Seen) -> Result<(), End> {
         let orders = self.snapshot.read().await.map_err(unread)?;
         self.show(socket, seen, &orders).await
     }
 
     /// After an interruption: what was promised may have been missed.
-    async fn show_missed(&self, socket: &mut WebSocket, seen: &mut Seen) -> Result<(), End> {
-        let orders = self.snapshot.read_again(&seen.unsettled()).await;
-        self.show(socket, seen, &orders.map_err(unread)?).await
+    async fn show_missed(&mut self, socket: &mut WebSocket, seen: &mut Seen) -> Result<(), End> {
+        let missed = self.snapshot.read_again(&seen.unsettled()).await;
+        match missed.map_err(unread)? {
+            Missed::Orders(orders) => self.show(socket, seen, &orders).await,
+            Missed::TooMany => {
+                let reason = "too many changes may have been missed; connect again";
+                Err(End::Close(close_code::AGAIN, reason))
+            }
+        }
     }
 
     async fn show(

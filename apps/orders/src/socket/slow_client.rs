@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
+use gozon_core::SystemClock;
 use gozon_events::{OrderStatus, OrderStatusChanged};
 use gozon_service::once::{Answer, RequestKey};
 use gozon_service::{Code, Problem};
@@ -117,6 +118,7 @@ async fn connect_over(
     let desk = Desk {
         orders: Arc::new(NoOrders),
         watchers: watchers.clone(),
+        clock: Arc::new(SystemClock),
         shutdown: CancellationToken::new(),
     };
     let (app, _) = router().with_state(desk).split_for_parts();
@@ -202,6 +204,15 @@ impl OrderDesk for NoOrders {
 
     async fn find(&self, _: &str, _: Uuid) -> Result<Option<Order>, DbError> {
         Ok(None)
+    }
+
+    async fn changed(
+        &self,
+        _: &str,
+        _: time::OffsetDateTime,
+        _: i64,
+    ) -> Result<Vec<Order>, DbError> {
+        Ok(Vec::new())
     }
 
     async fn page(&self, _: &str, _: Option<Uuid>, _: i64) -> Result<Vec<Order>, DbError> {
