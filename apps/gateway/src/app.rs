@@ -10,7 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use gozon_service::settings::HttpSettings;
-use gozon_service::{Health, Shell, openapi};
+use gozon_service::{Entrance, Health, Shell, openapi};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -62,6 +62,7 @@ impl AppState {
         resolver: &Arc<dyn Resolver>,
         given: Option<[OpenApi; 2]>,
         tasks: &TaskTracker,
+        entrance: &Entrance,
         shutdown: CancellationToken,
     ) -> Self {
         let limits = Arc::new(config.limits.clone());
@@ -76,7 +77,7 @@ impl AppState {
         };
         let orders = upstream("orders", &config.orders_url);
         let payments = upstream("payments", &config.payments_url);
-        let sockets = Sockets::new(limits.clone(), tasks.clone(), shutdown.clone());
+        let sockets = Sockets::new(limits.clone(), tasks.clone(), entrance.closed());
         let origins = AllowedOrigins::new(&config.allowed_origins);
         let given = given.map(|documents| documents.map(value));
         let documents = Documents::new(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use gozon_service::settings::SettingsError;
-use gozon_service::{Tasks, serve};
+use gozon_service::{Entrance, Tasks, serve};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -114,11 +114,13 @@ impl Gateway {
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         let http = self.config.http.clone();
+        let entrance = Entrance::new(&http);
         let state = AppState::new(
             &self.config,
             &self.resolver,
             self.documents,
             connections,
+            &entrance,
             shutdown.clone(),
         );
         let mut tasks = Tasks::new(SERVICE.label, shutdown);
@@ -145,7 +147,13 @@ impl Gateway {
                 info!(address = %listening.addr, "{name} listens");
                 tasks.spawn(
                     name,
-                    serve_one(listening.listener, routes, http.clone(), tasks.shutdown()),
+                    serve_one(
+                        listening.listener,
+                        routes,
+                        http.clone(),
+                        entrance.clone(),
+                        tasks.shutdown(),
+                    ),
                 );
             }
         }
@@ -165,9 +173,18 @@ async fn serve_one(
     listener: TcpListener,
     routes: Router,
     settings: gozon_service::settings::HttpSettings,
+    entrance: Entrance,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
-    serve::serve(SERVICE.label, listener, routes, &settings, shutdown).await
+    serve::serve(
+        SERVICE.label,
+        listener,
+        routes,
+        &settings,
+        &entrance,
+        shutdown,
+    )
+    .await
 }
 
 async fn keep_fresh(service: Arc<Upstream>, shutdown: CancellationToken) -> anyhow::Result<()> {

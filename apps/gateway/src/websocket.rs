@@ -52,21 +52,18 @@ pub(crate) struct Sockets {
     places: Arc<Semaphore>,
     limits: Arc<Limits>,
     tasks: TaskTracker,
-    shutdown: CancellationToken,
+    closed: CancellationToken,
 }
 
 impl Sockets {
-    /// Sockets run on `tasks` and end when `shutdown` says so.
-    pub(crate) fn new(
-        limits: Arc<Limits>,
-        tasks: TaskTracker,
-        shutdown: CancellationToken,
-    ) -> Self {
+    /// Sockets run on `tasks` and end when `closed` says that nothing is
+    /// accepted any more.
+    pub(crate) fn new(limits: Arc<Limits>, tasks: TaskTracker, closed: CancellationToken) -> Self {
         Self {
             places: Arc::new(Semaphore::new(places(limits.max_websockets))),
             limits,
             tasks,
-            shutdown,
+            closed,
         }
     }
 
@@ -91,7 +88,7 @@ impl Sockets {
         }
         let service = hyper::upgrade::on(&mut answer);
         let limits = self.limits.clone();
-        let shutdown = self.shutdown.clone();
+        let closed = self.closed.clone();
         self.tasks
             .spawn(telemetry::scope(SERVICE.label, async move {
                 let _place = place;
@@ -106,7 +103,7 @@ impl Sockets {
                     TokioIo::new(client),
                     TokioIo::new(service),
                     &limits,
-                    &shutdown,
+                    &closed,
                 )
                 .await;
                 drop(open);

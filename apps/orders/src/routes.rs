@@ -31,7 +31,7 @@ pub(crate) struct Desk {
     pub(crate) orders: Arc<dyn OrderDesk>,
     pub(crate) watchers: Watchers,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) shutdown: CancellationToken,
+    pub(crate) closed: CancellationToken,
 }
 
 /// All routes, documented.
@@ -288,7 +288,7 @@ fn converse(
     let conversation = Conversation {
         watch,
         snapshot: Snapshot::new(desk.orders, desk.clock, user.as_str().to_owned(), order),
-        shutdown: desk.shutdown,
+        closed: desk.closed,
     };
     Ok(upgrade
         .max_message_size(MAX_MESSAGE)

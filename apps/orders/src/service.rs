@@ -107,8 +107,9 @@ impl<D: OrderStore> OrdersService<D> {
             .into_openapi()
     }
 
-    /// All routes. Only builds: a test calls it without a socket.
-    pub fn app(&self, http: &HttpSettings, health: Health, shutdown: CancellationToken) -> Router {
+    /// All routes. Only builds: a test calls it without a socket. WebSockets end
+    /// when `closed` says that nothing is accepted any more.
+    pub fn app(&self, http: &HttpSettings, health: Health, closed: CancellationToken) -> Router {
         let outbox = Arc::new(self.outbox.clone());
         let orders = Orders {
             db: self.db.clone(),
@@ -122,7 +123,7 @@ impl<D: OrderStore> OrdersService<D> {
             orders: Arc::new(orders),
             watchers: self.watchers.clone(),
             clock: Arc::clone(&self.clock),
-            shutdown,
+            closed,
         };
         let (routes, _) = routes::router().with_state(desk).split_for_parts();
         Shell::new("orders", http, health.with_database(self.db.clone()))
@@ -213,7 +214,6 @@ async fn run_on<D: OrderStore>(
         sole_process: false,
     };
     let service = OrdersService::prepare(db.clone(), settings).await?;
-    let stopping = shutdown.clone();
     let wire = |wiring: Wiring<'_>| {
         let consumer = service.spawn(
             wiring.tasks,
@@ -224,7 +224,7 @@ async fn run_on<D: OrderStore>(
         service.app(
             &config.http,
             wiring.health.with_consumer(consumer),
-            stopping,
+            wiring.closed,
         )
     };
     process.serve(db, shutdown, wire).await

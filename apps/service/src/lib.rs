@@ -27,6 +27,7 @@ pub mod standalone;
 pub mod telemetry;
 
 mod connection;
+mod entrance;
 mod framing;
 mod healthcheck;
 mod metrics;
@@ -36,6 +37,7 @@ mod tasks;
 mod trace;
 
 pub use body::{Amount, Description, Json};
+pub use entrance::Entrance;
 pub use health::Health;
 pub use idempotency::{IdempotencyKey, fingerprint};
 pub use identity::{SocketUser, UserId};

@@ -17,13 +17,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use tracing::{debug, info, warn};
 
 use crate::connection::Connection;
+use crate::entrance::Entrance;
 use crate::framing::Framing;
 use crate::problem::{Code, Problem};
 use crate::settings::{HttpSettings, SettingsError};
@@ -47,8 +47,8 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, SettingsError> {
 /// its connection for ever; here the head has a deadline, and so has a client
 /// that takes nothing of its answer. Connections are capped, WebSockets count until they end. After `shutdown` (and
 /// `shutdown_delay`) nothing is accepted, idle connections close, requests
-/// finish. Whoever holds a WebSocket watches the same token and closes it. What
-/// is still open after half of `drain_timeout` is cut off.
+/// finish. Whoever holds a WebSocket watches [`Entrance::closed`] and closes it.
+/// What is still open after half of `drain_timeout` is cut off.
 ///
 /// # Errors
 /// Never today; a listener that cannot accept is retried.
@@ -57,10 +57,9 @@ pub async fn serve(
     listener: TcpListener,
     app: Router,
     settings: &HttpSettings,
+    entrance: &Entrance,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let most = usize::try_from(settings.max_connections).unwrap_or(Semaphore::MAX_PERMITS);
-    let permits = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
     let open = TaskTracker::new();
     // Two steps: `finish` asks connections to end after their request, `cut`
     // ends them.
@@ -70,24 +69,26 @@ pub async fn serve(
     tokio::pin!(accept_until);
 
     loop {
+        // In this order: a listener to which nobody comes must not keep a place
+        // that another one needs. So one connection of each may wait in here.
         let next = async {
-            let permit = Arc::clone(&permits).acquire_owned().await;
-            (permit, listener.accept().await)
+            let accepted = listener.accept().await?;
+            let place = entrance.place().await.map_err(io::Error::other)?;
+            Ok::<_, io::Error>((accepted, place))
         };
-        let (permit, accepted) = tokio::select! {
+        let next = tokio::select! {
             biased;
             () = &mut accept_until => break,
             next = next => next,
         };
-        let (Ok(permit), Ok((stream, peer))) = (
-            permit,
-            accepted.inspect_err(|error| {
+        let ((stream, peer), permit) = match next {
+            Ok(next) => next,
+            Err(error) => {
                 warn!(%error, "a connection could not be accepted");
-            }),
-        ) else {
-            // Out of file descriptors, say: trying again at once would spin.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
+                // Out of file descriptors, say: trying again at once would spin.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
         };
         let framing = Arc::new(Framing::default());
         let connection = {
@@ -114,6 +115,7 @@ pub async fn serve(
     }
 
     drop(listener);
+    entrance.close();
     finish.cancel();
     open.close();
     if tokio::time::timeout(settings.connections_drain(), open.wait())

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::drain::{self, Drain};
+use crate::entrance::Entrance;
 use crate::health::Health;
 use crate::serve;
 use crate::settings::{AmqpSettings, HttpSettings, SettingsError};
@@ -36,6 +37,8 @@ pub struct Wiring<'a> {
     pub subscriber: Arc<dyn Subscriber>,
     /// Ready while the broker is connected; to be extended.
     pub health: Health,
+    /// Cancelled when nothing is accepted any more: WebSockets end then.
+    pub closed: CancellationToken,
 }
 
 impl Standalone {
@@ -90,16 +93,19 @@ impl Standalone {
                     .ok_or_else(|| "not connected".to_owned())
             }
         });
+        let entrance = Entrance::new(&self.http);
         let app = wire(Wiring {
             tasks: &mut tasks,
             drain: &drain,
             publisher: Arc::new(transport.clone()),
             subscriber: Arc::new(transport.clone()),
             health,
+            closed: entrance.closed(),
         });
 
         let (service, http, door) = (self.service, self.http.clone(), drain.doors.token());
-        let serving = async move { serve::serve(service, self.listener, app, &http, door).await };
+        let serving =
+            async move { serve::serve(service, self.listener, app, &http, &entrance, door).await };
         tasks.spawn("http", drain.doors.track(serving));
         tracing::info!(service, address = %self.http.bind, "serving");
 

@@ -12,7 +12,7 @@ use gozon_orders::{OrdersService, OrdersSettings};
 use gozon_payments::{PaymentsService, PaymentsSettings};
 use gozon_service::drain::Drain;
 use gozon_service::settings::{HttpSettings, SettingsError};
-use gozon_service::{Health, Tasks, serve, telemetry};
+use gozon_service::{Entrance, Health, Tasks, serve, telemetry};
 use gozon_sqlx::{Db, Sqlite};
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
@@ -114,7 +114,7 @@ impl Shop {
         }
 
         // The gateway stops first; the services behind it go on until it has
-        // answered everyone. WebSockets hear of the end at once.
+        // answered everyone.
         let behind = CancellationToken::new();
         let drain = Drain::new(behind.clone());
         let (orders_crew, payments_crew) = (Crew::of("orders")?, Crew::of("payments")?);
@@ -131,16 +131,29 @@ impl Shop {
 
         let http = &self.config.http;
         let health = |consumer| Health::new(behind.clone()).with_consumer(consumer);
-        let orders_app = orders.app(http, health(orders_consumer), shutdown.clone());
+        let (orders_entrance, payments_entrance) = (Entrance::new(http), Entrance::new(http));
+        let orders_app = orders.app(http, health(orders_consumer), orders_entrance.closed());
         let payments_app = payments.app(http, health(payments_consumer));
         let banner = self.banner();
         let drain_timeout = http.drain_timeout;
-        for (tasks, service, door, app) in [
-            (&mut orders_tasks, "orders", self.orders, orders_app),
-            (&mut payments_tasks, "payments", self.payments, payments_app),
+        for (tasks, service, door, entrance, app) in [
+            (
+                &mut orders_tasks,
+                "orders",
+                self.orders,
+                orders_entrance,
+                orders_app,
+            ),
+            (
+                &mut payments_tasks,
+                "payments",
+                self.payments,
+                payments_entrance,
+                payments_app,
+            ),
         ] {
             let (http, door_closes) = (http.clone(), drain.doors.token());
-            let serving = serve_door(service, door, app, http, door_closes);
+            let serving = serve_door(service, door, app, http, entrance, door_closes);
             tasks.spawn("http", drain.doors.track(serving));
         }
         let mut tasks = Tasks::new("gozon", shutdown.clone());
@@ -243,9 +256,10 @@ async fn serve_door(
     door: Door,
     app: axum::Router,
     http: HttpSettings,
+    entrance: Entrance,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
-    serve::serve(service, door.listener, app, &http, shutdown).await
+    serve::serve(service, door.listener, app, &http, &entrance, shutdown).await
 }
 
 /// Cancels `next` when `work` has ended, however it ended.

@@ -47,7 +47,7 @@ pub(crate) struct Conversation {
     /// Reads the state, now and after every interruption.
     pub snapshot: Snapshot,
     /// Ends the conversation politely.
-    pub shutdown: CancellationToken,
+    pub closed: CancellationToken,
 }
 
 impl Conversation {
@@ -78,7 +78,7 @@ impl Conversation {
         let mut heard = Instant::now();
         loop {
             tokio::select! {
-                () = self.shutdown.cancelled() => {
+                () = self.closed.cancelled() => {
                     return Err(End::Close(close_code::AWAY, "the service is stopping; connect again"));
                 }
                 update = self.watch.next() => match update {

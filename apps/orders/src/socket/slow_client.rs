@@ -119,7 +119,7 @@ async fn connect_over(
         orders: Arc::new(NoOrders),
         watchers: watchers.clone(),
         clock: Arc::new(SystemClock),
-        shutdown: CancellationToken::new(),
+        closed: CancellationToken::new(),
     };
     let (app, _) = router().with_state(desk).split_for_parts();
     let connection = hyper::server::conn::http1::Builder::new()

@@ -39,7 +39,8 @@ pub struct HttpSettings {
     #[arg(long, env = "GOZON_WRITE_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = duration)]
     pub write_timeout: Duration,
 
-    /// Connections at most, WebSockets included. More wait to be accepted.
+    /// Connections at most, WebSockets included, over all addresses of a
+    /// service. More wait to be accepted.
     #[arg(long, env = "GOZON_MAX_CONNECTIONS", default_value = "10000", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
 

@@ -12,7 +12,7 @@ use axum::extract::WebSocketUpgrade;
 use axum::response::Response;
 use axum::routing::get;
 use gozon_service::settings::HttpSettings;
-use gozon_service::{Health, Json, Shell, serve};
+use gozon_service::{Entrance, Health, Json, Shell, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
@@ -28,6 +28,7 @@ const MUCH: usize = 16 * 1024 * 1024;
 struct Server {
     address: SocketAddr,
     shutdown: CancellationToken,
+    entrance: Entrance,
     /// A request to `/wait` says here that it arrived, and waits for `go`.
     arrived: Arc<Notify>,
     go: Arc<Notify>,
@@ -58,13 +59,15 @@ impl Server {
         let listener = serve::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let token = shutdown.clone();
-        let running =
-            tokio::spawn(
-                async move { serve::serve("probe", listener, app, &settings, token).await },
-            );
+        let entrance = Entrance::new(&settings);
+        let doors = entrance.clone();
+        let running = tokio::spawn(async move {
+            serve::serve("probe", listener, app, &settings, &doors, token).await
+        });
         Self {
             address,
             shutdown,
+            entrance,
             arrived,
             go,
             running,
@@ -177,6 +180,57 @@ async fn the_drain_is_bounded() {
 
     server.stopped().await;
     assert_eq!(rest(&mut stream).await, "");
+}
+
+#[tokio::test]
+async fn websockets_end_when_nothing_is_accepted_any_more_and_not_before() {
+    let server = Server::start(HttpSettings {
+        shutdown_delay: Duration::from_secs(3),
+        ..HttpSettings::default()
+    })
+    .await;
+    let closed = server.entrance.closed();
+
+    server.shutdown.cancel();
+
+    // While it says no at /readyz it still accepts.
+    let mut late = server.connect().await;
+    ask(&mut late, "/livez").await;
+    assert!(head(&mut late).await.starts_with("HTTP/1.1 200"));
+    assert!(!closed.is_cancelled());
+    timeout(LONG, closed.cancelled()).await.unwrap();
+    assert!(TcpStream::connect(server.address).await.is_err());
+    server.stopped().await;
+}
+
+#[tokio::test]
+async fn listeners_of_one_service_share_the_places_of_its_connections() {
+    let server = Server::start(HttpSettings {
+        max_connections: 1,
+        ..HttpSettings::default()
+    })
+    .await;
+    let listener = serve::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let other = listener.local_addr().unwrap();
+    let (entrance, token) = (server.entrance.clone(), server.shutdown.clone());
+    let app = Router::new().route("/livez", get(async || "yes"));
+    let settings = HttpSettings::default();
+    let beside = tokio::spawn(async move {
+        serve::serve("probe", listener, app, &settings, &entrance, token).await
+    });
+    let mut first = server.connect().await;
+    ask(&mut first, "/wait").await;
+    server.arrived.notified().await;
+    let mut second = TcpStream::connect(other).await.unwrap();
+    ask(&mut second, "/livez").await;
+    let early = timeout(Duration::from_millis(50), second.peek(&mut [0])).await;
+    assert!(early.is_err());
+
+    drop(first);
+
+    assert!(head(&mut second).await.starts_with("HTTP/1.1 200"));
+    server.shutdown.cancel();
+    timeout(LONG, beside).await.unwrap().unwrap().unwrap();
 }
 
 #[tokio::test]
