@@ -29,7 +29,7 @@ const BROKER: [(&str, &str); 3] = [
 ];
 const SHOP: [(&str, &str); 1] = [("GOZON_CURRENCY", "RUB")];
 const RECONCILER: [(&str, &str); 1] = [("GOZON_RECONCILE_AFTER", "60s")];
-const GATEWAY: [(&str, &str); 14] = [
+const GATEWAY: [(&str, &str); 15] = [
     ("GOZON_PAGE_BIND", "127.0.0.1:8080"),
     ("GOZON_ALLOWED_ORIGINS", ""),
     ("GOZON_CONNECT_TIMEOUT", "1s"),
@@ -37,6 +37,7 @@ const GATEWAY: [(&str, &str); 14] = [
     ("GOZON_SILENCE_TIMEOUT", "15s"),
     ("GOZON_POOL_IDLE_TIMEOUT", "4s"),
     ("GOZON_BODY_TIMEOUT", "10s"),
+    ("GOZON_BODIES_LIMIT", "33554432"),
     ("GOZON_MAX_IN_FLIGHT", "256"),
     ("GOZON_MAX_QUEUED", "1024"),
     ("GOZON_QUEUE_TIMEOUT", "2s"),

@@ -86,6 +86,12 @@ impl Config {
     pub fn validate(&self) -> Result<(), SettingsError> {
         self.http.validate()?;
         let limits = &self.limits;
+        if limits.bodies_limit < self.http.body_limit {
+            return Err(SettingsError::new(
+                "GOZON_BODIES_LIMIT",
+                "has no room for one body; make it GOZON_BODY_LIMIT at least",
+            ));
+        }
         let worst = limits.body_timeout + limits.queue_timeout + limits.response_timeout;
         if worst >= self.http.request_timeout {
             return Err(SettingsError::new(
@@ -198,6 +204,12 @@ mod tests {
         assert_eq!(
             config.validate().unwrap_err().variable(),
             "GOZON_SHUTDOWN_DELAY"
+        );
+
+        let config = read(&[("GOZON_BODIES_LIMIT", "65535")]).unwrap();
+        assert_eq!(
+            config.validate().unwrap_err().variable(),
+            "GOZON_BODIES_LIMIT"
         );
     }
 }

@@ -28,6 +28,16 @@ pub struct Limits {
     #[arg(long, env = "GOZON_BODY_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = duration)]
     pub body_timeout: Duration,
 
+    /// Request bodies held at one time, all together, in bytes. A request whose
+    /// body finds no room is answered with 503.
+    #[arg(
+        long,
+        env = "GOZON_BODIES_LIMIT",
+        default_value = "33554432",
+        value_name = "BYTES"
+    )]
+    pub bodies_limit: u32,
+
     /// Requests on their way to one service at most.
     #[arg(long, env = "GOZON_MAX_IN_FLIGHT", default_value = "256", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub max_in_flight: u32,
@@ -67,6 +77,7 @@ impl Default for Limits {
             silence_timeout: Duration::from_secs(15),
             pool_idle_timeout: Duration::from_secs(4),
             body_timeout: Duration::from_secs(10),
+            bodies_limit: 32 * 1024 * 1024,
             max_in_flight: 256,
             max_queued: 1024,
             queue_timeout: Duration::from_secs(2),

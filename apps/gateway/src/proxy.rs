@@ -10,7 +10,7 @@ use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, UPGRADE};
 use hyper::{Request, Response, StatusCode};
 
 use crate::app::PeerAddr;
-use crate::body::{self, AnswerBody};
+use crate::body::{self, AnswerBody, Room};
 use crate::headers::{set_forwarded, strip_claims, strip_hop_by_hop};
 use crate::identity;
 use crate::limits::{Limits, places};
@@ -27,6 +27,7 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 pub(crate) struct Proxy {
     limits: Arc<Limits>,
     body_limit: usize,
+    room: Room,
     origins: Arc<AllowedOrigins>,
     sockets: Sockets,
 }
@@ -39,6 +40,7 @@ impl Proxy {
         sockets: Sockets,
     ) -> Self {
         Self {
+            room: Room::new(limits.bodies_limit),
             limits,
             body_limit: places(body_limit),
             origins: Arc::new(origins),
@@ -68,11 +70,12 @@ impl Proxy {
         let user = identity::of_request(&parts)?;
         let target = target(&parts, parts.uri.query());
         let ends = parts.headers.contains_key(UPGRADE);
-        let body = body::read(
+        let kept = body::read(
             &parts.headers,
             incoming,
             self.body_limit,
             self.limits.body_timeout,
+            &self.room,
         )
         .await?;
         rewrite(&mut parts, user);
@@ -80,11 +83,12 @@ impl Proxy {
             method: parts.method,
             target,
             headers: parts.headers,
-            body,
+            body: kept.bytes.clone(),
         };
 
         let answer = upstream.send(outgoing).await?;
 
+        drop(kept);
         if answer.response.status() == StatusCode::SWITCHING_PROTOCOLS {
             // Nobody asked for it.
             return Err(Refusal::WrongProtocol);

@@ -20,6 +20,9 @@ pub(crate) enum Refusal {
     /// The request's body did not arrive in time.
     #[error("the body did not arrive in time")]
     SlowRequest,
+    /// The bodies of other requests take all the room that there is.
+    #[error("too many bodies are on their way; nothing was done")]
+    TooManyBodies,
     /// The request's body broke off or is wrongly encoded.
     #[error("the body broke off or is wrongly encoded")]
     UnreadableBody,
@@ -53,7 +56,9 @@ impl From<Refusal> for Problem {
                 "Origin",
                 "names a page that may not open a WebSocket here",
             ),
-            Refusal::TooManySockets => Self::new(Code::Unavailable, detail).with_retry_after(soon),
+            Refusal::TooManySockets | Refusal::TooManyBodies => {
+                Self::new(Code::Unavailable, detail).with_retry_after(soon)
+            }
             Refusal::Identity(problem) => problem,
             Refusal::WrongProtocol => Self::new(Code::BadGateway, detail),
             Refusal::NoAnswer(error) => of_upstream(&error),
@@ -92,7 +97,9 @@ fn of_upstream(error: &UpstreamError) -> Problem {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         match &self {
-            Self::NoAnswer(UpstreamError::Overloaded(_)) | Self::TooManySockets => {}
+            Self::NoAnswer(UpstreamError::Overloaded(_))
+            | Self::TooManySockets
+            | Self::TooManyBodies => {}
             Self::NoAnswer(_) | Self::WrongProtocol => {
                 tracing::warn!(error = %self, "a request has no answer from its service");
             }

@@ -8,8 +8,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// Heads above this are refused by hyper anyway.
-const LONGEST: usize = 64 * 1024;
+/// The longest head, in bytes; longer ones are answered with 431. Each connection
+/// may make us keep as much, twice: hyper reads it, and so do we.
+pub(crate) const LONGEST_HEAD: usize = 16 * 1024;
 
 /// What one connection is doing.
 #[derive(Debug, Default)]
@@ -71,7 +72,7 @@ impl Framing {
             let ambiguous = states_its_length_twice(&head[..end]);
             state.ambiguous = ambiguous;
             state.head = None;
-        } else if head.len() > LONGEST {
+        } else if head.len() > LONGEST_HEAD {
             state.head = None;
         }
     }

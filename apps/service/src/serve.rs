@@ -24,7 +24,7 @@ use tracing::{debug, info, warn};
 
 use crate::connection::Connection;
 use crate::entrance::Entrance;
-use crate::framing::Framing;
+use crate::framing::{Framing, LONGEST_HEAD};
 use crate::problem::{Code, Problem};
 use crate::settings::{HttpSettings, SettingsError};
 
@@ -166,7 +166,8 @@ fn answer(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_timeout)
-        .max_buf_size(64 * 1024)
+        // Also the longest head: 431 beyond it.
+        .max_buf_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     async move {

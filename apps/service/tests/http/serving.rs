@@ -234,6 +234,25 @@ async fn listeners_of_one_service_share_the_places_of_its_connections() {
 }
 
 #[tokio::test]
+async fn a_head_may_have_16_kib_and_a_longer_one_is_431() {
+    let server = Server::start(HttpSettings::default()).await;
+    for (padding, status) in [(15 * 1024, "200"), (17 * 1024, "431"), (60 * 1024, "431")] {
+        let mut stream = server.connect().await;
+        let padding = "x".repeat(padding);
+        let request = format!("GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: {padding}\r\n\r\n");
+        // It may be answered before all of it was read.
+        let _ = stream.write_all(request.as_bytes()).await;
+
+        let answer = head(&mut stream).await;
+
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_websocket_is_waited_for_until_it_ends() {
     let server = Server::start(HttpSettings::default()).await;
     let mut socket = server.connect().await;
