@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use gozon_service::origin::AllowedOrigins;
 use gozon_service::settings::HttpSettings;
 use gozon_service::{Entrance, Health, Shell, openapi};
 use serde_json::Value;
@@ -18,7 +19,6 @@ use utoipa::openapi::OpenApi;
 
 use crate::config::{Config, SERVICE};
 use crate::documents::Documents;
-use crate::origin::AllowedOrigins;
 use crate::page;
 use crate::proxy::Proxy;
 use crate::upstream::{Resolver, Upstream};

@@ -31,7 +31,6 @@ mod identity;
 mod limits;
 pub mod metrics;
 mod openapi;
-mod origin;
 mod page;
 mod proxy;
 mod refusal;

@@ -6,7 +6,8 @@ use axum::body::Body;
 use axum::http::request::Parts;
 use gozon_core::trace::{self, TraceContext};
 use gozon_service::UserId;
-use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, UPGRADE};
+use gozon_service::origin::AllowedOrigins;
+use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, UPGRADE};
 use hyper::{Request, Response, StatusCode};
 
 use crate::app::PeerAddr;
@@ -14,7 +15,6 @@ use crate::body::{self, AnswerBody, Room};
 use crate::headers::{set_forwarded, strip_claims, strip_hop_by_hop};
 use crate::identity;
 use crate::limits::{Limits, places};
-use crate::origin::AllowedOrigins;
 use crate::refusal::Refusal;
 use crate::upstream::{Outgoing, Upstream};
 use crate::websocket::{self, Sockets};
@@ -114,6 +114,8 @@ impl Proxy {
         let place = self.sockets.place()?;
         let target = target(&parts, identity::without_user(parts.uri.query()).as_deref());
         rewrite(&mut parts, Some(user));
+        // Judged here, by a list that the service does not have.
+        parts.headers.remove(ORIGIN);
         websocket::ask(&mut parts.headers);
         let outgoing = Outgoing {
             method: parts.method,

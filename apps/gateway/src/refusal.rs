@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use gozon_service::{Code, Problem};
+use gozon_service::{Code, Problem, origin};
 
 use crate::metrics;
 use crate::upstream::UpstreamError;
@@ -51,11 +51,7 @@ impl From<Refusal> for Problem {
             Refusal::TooLarge { .. } => Self::new(Code::BodyTooLarge, detail),
             Refusal::SlowRequest => Self::new(Code::TimedOut, detail),
             Refusal::UnreadableBody => Self::new(Code::MalformedBody, detail),
-            Refusal::ForeignOrigin => Self::header(
-                Code::OriginRefused,
-                "Origin",
-                "names a page that may not open a WebSocket here",
-            ),
+            Refusal::ForeignOrigin => origin::refused(),
             Refusal::TooManySockets | Refusal::TooManyBodies => {
                 Self::new(Code::Unavailable, detail).with_retry_after(soon)
             }

@@ -10,8 +10,8 @@ gozon_service::refusals! {
     pub(crate) FindRefused: MalformedId, MalformedHeader, IdentityRequired, OrderNotFound;
     /// `GET /orders/{id}/ws`.
     pub(crate) WatchOneRefused: WebsocketRequired, MalformedId, MalformedQuery, MalformedHeader,
-        IdentityRequired, OrderNotFound, TooManyRequests;
+        IdentityRequired, OriginRefused, OrderNotFound, TooManyRequests;
     /// `GET /ws`.
     pub(crate) WatchAllRefused: WebsocketRequired, MalformedQuery, MalformedHeader,
-        IdentityRequired, TooManyRequests;
+        IdentityRequired, OriginRefused, TooManyRequests;
 }

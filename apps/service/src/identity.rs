@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::origin;
 use crate::page::query_pairs;
 use crate::problem::{Code, Problem};
 
@@ -133,7 +134,8 @@ impl<S: Send + Sync> FromRequestParts<S> for UserId {
     }
 }
 
-/// The user of a WebSocket handshake; see [`of_socket`].
+/// The user of a WebSocket handshake; see [`of_socket`]. 403 when a foreign web
+/// page makes it: it could name whomever it likes.
 #[derive(Debug, Clone)]
 pub struct SocketUser(pub UserId);
 
@@ -141,6 +143,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SocketUser {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        origin::of_own_page(&parts.headers)?;
         of_socket(parts).map(Self)
     }
 }
@@ -187,6 +190,19 @@ mod tests {
         assert_eq!(status("/ws"), StatusCode::UNAUTHORIZED);
         assert_eq!(status("/ws?user_id="), StatusCode::BAD_REQUEST);
         assert_eq!(status("/ws?user_id=a&user_id=a"), StatusCode::BAD_REQUEST);
+    }
+
+    #[tokio::test]
+    async fn a_foreign_page_names_nobody() {
+        let request = Request::builder()
+            .uri("/ws?user_id=bob")
+            .header("host", "127.0.0.1:8001")
+            .header("origin", "https://evil.example");
+        let mut parts = request.body(()).unwrap().into_parts().0;
+
+        let refused = SocketUser::from_request_parts(&mut parts, &()).await;
+
+        assert_eq!(refused.unwrap_err().status(), StatusCode::FORBIDDEN);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod idempotency;
 pub mod identity;
 pub mod once;
 pub mod openapi;
+pub mod origin;
 pub mod page;
 pub mod problem;
 pub mod process;
