@@ -196,11 +196,7 @@ async fn behind_the_shell(
 }
 
 async fn is_ready(service: &Upstream) -> Result<(), String> {
-    match service.ask("/readyz").await {
-        Ok((status, _)) if status.is_success() => Ok(()),
-        Ok(_) => Err("says that it is not ready".to_owned()),
-        Err(_) => Err("does not answer".to_owned()),
-    }
+    service.is_ready().await.map_err(str::to_owned)
 }
 
 fn own_document() -> OpenApi {

@@ -18,13 +18,22 @@ use crate::upstream::Upstream;
 /// deployed, not between two requests.
 const FRESH: Duration = Duration::from_secs(60);
 
+/// How long a failure stands: whoever waits behind it does not wait for another.
+const FAILED: Duration = Duration::from_secs(1);
+
 /// The gateway's document.
 pub(crate) struct Documents {
     own: Value,
     given: Option<[Value; 2]>,
     services: [Arc<Upstream>; 2],
     // Held while the services are asked, so that they are asked once.
-    merged: Mutex<Option<(OpenApi, Instant)>>,
+    merged: Mutex<Merged>,
+}
+
+#[derive(Default)]
+struct Merged {
+    document: Option<(OpenApi, Instant)>,
+    failure: Option<(Problem, Instant)>,
 }
 
 impl Documents {
@@ -35,7 +44,7 @@ impl Documents {
             own,
             given,
             services,
-            merged: Mutex::new(None),
+            merged: Mutex::default(),
         }
     }
 
@@ -46,22 +55,27 @@ impl Documents {
     /// say that the other half does not exist.
     pub(crate) async fn merged(&self) -> Result<OpenApi, Problem> {
         let mut merged = self.merged.lock().await;
-        if let Some((document, since)) = &*merged
+        if let Some((document, since)) = &merged.document
             && since.elapsed() < FRESH
         {
             return Ok(document.clone());
         }
-        match self.merge().await {
-            Ok(document) => {
-                *merged = Some((document.clone(), Instant::now()));
-                Ok(document)
-            }
-            Err(problem) => {
-                // The last one is better than none.
-                let stale = merged.as_ref().map(|(document, _)| document.clone());
-                stale.ok_or(problem)
-            }
-        }
+        let problem = match &merged.failure {
+            Some((problem, since)) if since.elapsed() < FAILED => problem.clone(),
+            _ => match self.merge().await {
+                Ok(document) => {
+                    merged.document = Some((document.clone(), Instant::now()));
+                    return Ok(document);
+                }
+                Err(problem) => {
+                    merged.failure = Some((problem.clone(), Instant::now()));
+                    problem
+                }
+            },
+        };
+        // The last one is better than none.
+        let stale = merged.document.as_ref();
+        stale.map(|(document, _)| document.clone()).ok_or(problem)
     }
 
     async fn merge(&self) -> Result<OpenApi, Problem> {

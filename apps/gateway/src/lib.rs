@@ -34,6 +34,7 @@ mod openapi;
 mod page;
 mod proxy;
 mod refusal;
+mod shared;
 mod splice;
 mod upstream;
 mod websocket;

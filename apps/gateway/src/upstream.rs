@@ -27,6 +27,7 @@ use tracing::debug;
 use crate::admission::{Admission, Overloaded};
 use crate::limits::{Limits, places};
 use crate::metrics;
+use crate::shared::Shared;
 
 use addresses::Addresses;
 use lost::{Lost, describe, may_repeat};
@@ -39,6 +40,8 @@ const REPEATS: usize = 1;
 /// How long our own questions to a service may take; a readiness check gives
 /// up after two seconds.
 const ASK_TIMEOUT: Duration = Duration::from_millis(1_800);
+/// How long the answer to whether a service is ready is good for.
+const READINESS: Duration = Duration::from_millis(250);
 /// The longest answer to a question of our own, in bytes.
 const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
 
@@ -50,6 +53,7 @@ pub(crate) struct Upstream {
     admission: Admission,
     client: Client<HttpConnector, Full<Bytes>>,
     response_timeout: Duration,
+    readiness: Shared<Result<(), &'static str>>,
 }
 
 /// A request as it will be sent, whole, so that it can be sent again.
@@ -122,6 +126,7 @@ impl Upstream {
             admission: Admission::new(limits),
             client,
             response_timeout: limits.response_timeout,
+            readiness: Shared::new(READINESS),
         }
     }
 
@@ -149,6 +154,20 @@ impl Upstream {
         };
         metrics::upstream_answered(self.name, outcome, begun.elapsed());
         answer
+    }
+
+    /// Whether the service says that it is ready, or why not. One question at a
+    /// time is on its way, whoever asks us and however often.
+    pub(crate) async fn is_ready(&self) -> Result<(), &'static str> {
+        self.readiness
+            .answer(async {
+                match self.ask("/readyz").await {
+                    Ok((status, _)) if status.is_success() => Ok(()),
+                    Ok(_) => Err("says that it is not ready"),
+                    Err(_) => Err("does not answer"),
+                }
+            })
+            .await
     }
 
     /// Asks the service something of our own, past the queue: how it is must be
