@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gozon_core::{Envelope, MessageId, Outcome};
+use tokio::sync::Notify;
 
 use crate::cloud_events::{Wire, write};
 use crate::metrics;
@@ -21,6 +22,7 @@ pub(crate) struct Board {
     topology: Arc<Topology>,
     wires: Vec<Option<Wire>>,
     state: Mutex<State>,
+    landing: Notify,
 }
 
 #[derive(Default)]
@@ -63,6 +65,7 @@ impl Board {
             topology,
             wires,
             state: Mutex::new(state),
+            landing: Notify::new(),
         }
     }
 
@@ -110,6 +113,22 @@ impl Board {
             if let Some(outcome) = self.verdict(&flight, index, complete) {
                 state.outcomes[index] = Some(outcome);
             }
+        }
+        drop(state);
+        self.landing.notify_waiters();
+    }
+
+    /// Waits until no flight is under way: what it had heard is then written down
+    /// as a whole. In the middle of it, a message may have its confirmation noted,
+    /// and its return, which lapin hands to the next one, not yet.
+    pub(crate) async fn landed(&self) {
+        loop {
+            let mut landing = std::pin::pin!(self.landing.notified());
+            landing.as_mut().enable();
+            if self.state().flight.is_none() {
+                return;
+            }
+            landing.await;
         }
     }
 
@@ -248,6 +267,23 @@ mod tests {
         assert_eq!(early, [lost(), returned(), lost()]);
         assert_eq!(board.outcomes(&lost()), early);
         assert_eq!(board.open(), [0, 2]);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_the_landing_reads_what_came_until_then() {
+        let batch = batch(&["a", "b"]);
+        let board = board(&batch);
+        board.landed().await; // nothing is under way
+        board.take_off(&[0, 1]);
+        board.answered(0, Answer::Ack);
+        let mut landed = Box::pin(board.landed());
+        assert!(futures_util::poll!(&mut landed).is_pending());
+
+        board.returned(batch[0].id, "NO_ROUTE".to_owned());
+        board.land(false);
+        landed.await;
+
+        assert_eq!(board.outcomes(&lost()), [returned(), lost()]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gozon_core::{Envelope, Outcome, TransportError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +27,8 @@ const TRIES_AFTER_REFUSAL: u32 = 3;
 /// When the broker begins to block, how long confirmations of what it already
 /// read may take.
 const BLOCKED_GRACE: Duration = Duration::from_millis(250);
+/// How long a flight that is given up may take to write down what it heard.
+const LANDING: Duration = Duration::from_millis(100);
 
 pub(crate) struct AmqpPublisher {
     link: Link,
@@ -102,7 +104,7 @@ impl AmqpPublisher {
         // A task of its own, so that a caller who stops waiting does not leave
         // a channel behind with half a message on it.
         let given_up = CancellationToken::new();
-        let _guard = given_up.clone().drop_guard();
+        let give_up = given_up.clone().drop_guard();
         let work = Work {
             link: self.link.clone(),
             topology: Arc::clone(&self.topology),
@@ -114,9 +116,9 @@ impl AmqpPublisher {
             alone_bytes: self.alone_bytes,
         };
         let mut task = self.tasks.spawn(work.run(permit));
-        tokio::select! {
+        let rest = tokio::select! {
             biased;
-            ended = &mut task => match ended {
+            ended = &mut task => return match ended {
                 Ok(()) => unknown("never tried"),
                 Err(error) => unknown(&format!("the publishing task failed: {error}")),
             },
@@ -127,7 +129,12 @@ impl AmqpPublisher {
                 live.until_blocked().await;
                 sleep(BLOCKED_GRACE).await;
             } => unknown("the broker began to block publishing"),
-        }
+        };
+        // What has been heard is noted before the flight gives up. One that
+        // cannot write does not land, and has heard nothing new.
+        drop(give_up);
+        let _ = timeout(LANDING, board.landed()).await;
+        rest
     }
 
     /// Lets go of idle channels.
