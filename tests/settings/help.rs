@@ -22,9 +22,10 @@ const DATABASE: [(&str, &str); 6] = [
     ("GOZON_DB_ACQUIRE_TIMEOUT", "5s"),
     ("GOZON_DB_START_TIMEOUT", "30s"),
 ];
-const BROKER: [(&str, &str); 3] = [
+const BROKER: [(&str, &str); 4] = [
     ("AMQP_URL", ""),
     ("AMQP_URL_FILE", ""),
+    ("GOZON_AMQP_CA_FILE", ""),
     ("GOZON_AMQP_PREFIX", ""),
 ];
 const SHOP: [(&str, &str); 1] = [("GOZON_CURRENCY", "RUB")];

@@ -12,8 +12,9 @@ use crate::order::{Postponed, patience};
 use crate::store::OrderStore;
 use crate::{SOURCE, metrics};
 
-/// Orders looked at in one round: with one round a second at the most, the rate
-/// at which events are sent again.
+/// Orders looked at in one round. With a round in each quarter of
+/// `GOZON_RECONCILE_AFTER`, between ten a second and one in five seconds, it bounds
+/// the rate at which events are sent again.
 const PER_ROUND: i64 = 100;
 
 /// Sends `order_created` again, with a new id, for orders that stay NEW after

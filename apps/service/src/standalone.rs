@@ -57,6 +57,7 @@ impl Standalone {
         let mut config = AmqpConfig::new(amqp.url.expose())
             .with_prefix(amqp.prefix.clone())
             .with_connection_name(format!("gozon-{service}"));
+        config.ca_certificates = amqp.ca_certificates()?;
         for kind in broadcasts {
             config = config.with_broadcast_type(*kind);
         }
@@ -120,13 +121,44 @@ impl Standalone {
 fn refusal(error: TransportError) -> SettingsError {
     match error {
         TransportError::Config { field, reason } => {
-            let variable = if field == "prefix" {
-                "GOZON_AMQP_PREFIX"
-            } else {
-                "AMQP_URL"
+            let variable = match field {
+                "prefix" => "GOZON_AMQP_PREFIX",
+                "ca_certificates" => "GOZON_AMQP_CA_FILE",
+                _ => "AMQP_URL",
             };
             SettingsError::new(variable, reason)
         }
         other => SettingsError::new("AMQP_URL", other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Secret;
+
+    #[tokio::test]
+    async fn an_authority_of_our_own_comes_from_a_file_and_a_wrong_one_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        let mut amqp = AmqpSettings::new(Secret::new("amqps://a:b@localhost/%2f"));
+        let http = HttpSettings {
+            bind: ([127, 0, 0, 1], 0).into(),
+            ..HttpSettings::default()
+        };
+        amqp.ca_file = Some(file.clone());
+
+        let missing = Standalone::bind("orders", &http, &amqp, &[]).await.err();
+        std::fs::write(&file, "no certificate").unwrap();
+        let read = Standalone::bind("orders", &http, &amqp, &[]).await;
+
+        assert_eq!(missing.unwrap().variable(), "GOZON_AMQP_CA_FILE");
+        match read {
+            Ok(bound) => {
+                let given = bound.amqp.ca_certificates;
+                assert_eq!(given.as_deref(), Some("no certificate"));
+            }
+            Err(error) => assert_eq!(error.variable(), "GOZON_AMQP_CA_FILE"),
+        }
     }
 }
