@@ -146,3 +146,6 @@ fn check_repeat(order: &Order, verdict: &Verdict) -> Result<(), HandleError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
