@@ -70,13 +70,22 @@ async fn assert_caught(broken: &[Broken]) {
         let (clock, hand) = hand_clock();
         let subject = InMemory(Arc::new(MemoryLedger::new(clock).with_fault(*fault)));
         // A task, so that a panic is an answer.
-        if tokio::spawn(check(subject, hand)).await.is_err() {
-            println!("{fault:?} is caught by {rule}");
-        } else {
-            escaped.push((fault, rule));
+        match tokio::spawn(check(subject, hand)).await {
+            Ok(()) => escaped.push((fault, rule)),
+            Err(lost) => println!("{fault:?} is caught by {rule}: {}", said(lost)),
         }
     }
     assert!(escaped.is_empty(), "not caught: {escaped:#?}");
+}
+
+/// What a rule said when it failed, in one line.
+fn said(lost: tokio::task::JoinError) -> String {
+    let panic = lost.into_panic();
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("?").lines().collect::<Vec<_>>().join(" ")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
