@@ -20,6 +20,8 @@ use super::{database, lock_timeout, retention};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
+    /// Nothing: what catches this one catches the wrapper.
+    None,
     /// Writes marks in the order in which their messages came.
     UnsortedMarks,
     /// Looks whether a mark is there, and then writes it.
@@ -61,6 +63,17 @@ async fn every_broken_store_is_caught_by_the_rule_that_it_breaks() {
         }
     }
     assert!(escaped.is_empty(), "not caught: {escaped:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sound_store_passes_through_the_wrapper_of_the_broken_ones() {
+    for (_, rule) in CAUGHT {
+        let (db, ()) = database().await;
+        let subject = broken(Subject::new(db.clone()), Fault::None);
+        if let Err(how) = tried(subject, rule).await {
+            panic!("the wrapper breaks {rule}: {how}");
+        }
+    }
 }
 
 /// Rules of PostgreSQL alone are not in the suite.

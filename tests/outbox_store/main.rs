@@ -17,7 +17,7 @@ use std::pin::Pin;
 
 use broken::{
     Flaw, Keeps, LocksInAnUnreadCte, LocksInTheSlicesOrder, LocksInValues, NumbersBeforeItLocks,
-    flawed, promoting,
+    Sound, flawed, promoting,
 };
 use gozon_outbox::conformance::{Bench, Verdict, check, run_all};
 use gozon_sqlx::Db;
@@ -48,21 +48,40 @@ const CAUGHT: &[(&str, Check, &str)] = &[
     (
         "LocksInTheSlicesOrder",
         on::<LocksInTheSlicesOrder>,
-        "opposite_orders_of_keys_do_not_deadlock",
+        DEADLOCK,
     ),
     (
         "PromotesUnderLock",
         |db, rule| Box::pin(keeping(db, Keeps::Leases, rule)),
-        "a_promotion_that_waits_for_a_key_lets_leases_be_renewed",
+        PROMOTION,
     ),
     (
         "LocksOneAfterTheOther",
         |db, rule| Box::pin(keeping(db, Keeps::Stripes, rule)),
-        "a_promotion_passes_a_key_that_is_in_use",
+        PASSING,
+    ),
+];
+
+/// The same wrappers without a fault: they break nothing by themselves.
+const SOUND: &[(&str, Check, &str)] = &[
+    ("Sound", on::<Sound>, ORDER),
+    ("Sound", on::<Sound>, DEADLOCK),
+    (
+        "a sound promotion",
+        |db, rule| Box::pin(keeping(db, Keeps::Nothing, rule)),
+        PROMOTION,
+    ),
+    (
+        "a sound promotion",
+        |db, rule| Box::pin(keeping(db, Keeps::Nothing, rule)),
+        PASSING,
     ),
 ];
 
 const ORDER: &str = "sequence_order_is_commit_order_per_key";
+const DEADLOCK: &str = "opposite_orders_of_keys_do_not_deadlock";
+const PROMOTION: &str = "a_promotion_that_waits_for_a_key_lets_leases_be_renewed";
+const PASSING: &str = "a_promotion_passes_a_key_that_is_in_use";
 
 async fn keeping(db: Db<Postgres>, keeps: Keeps, rule: &'static str) -> Verdict {
     check(promoting(Bench::new(db).await, keeps), rule).await
@@ -85,4 +104,17 @@ async fn every_broken_outbox_is_caught_by_the_rule_that_it_breaks() {
         }
     }
     assert!(escaped.is_empty(), "not caught: {escaped:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sound_outbox_passes_through_the_wrappers_of_the_broken_ones() {
+    for (name, run, rule) in SOUND {
+        if let Err(violation) = run(database().await, rule).await {
+            panic!("{name} breaks {rule}: {violation}");
+        }
+    }
+    // No fault is caught by a rule that was not tried with a sound one.
+    for (fault, _, rule) in CAUGHT {
+        assert!(SOUND.iter().any(|(.., sound)| sound == rule), "{fault}");
+    }
 }
