@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use gozon_tests::link::Link;
 use gozon_tests::servers::{amqp_url, postgres_database};
 use gozon_tests::shop::{Mode, Plan, Service, Shop};
 use tokio::time::Instant;
 
 use crate::restarts::{everything_is_paid_once, traffic};
-use crate::silence::Link;
 
 /// What Docker and Kubernetes leave, or less.
 const GRACE: Duration = Duration::from_secs(10);

@@ -1,10 +1,11 @@
 //! What happens when something dies: nothing is lost, nothing is charged twice.
 
+mod begins;
+mod commits;
 mod crashes;
 mod endings;
 mod restarts;
 mod servers;
-mod silence;
 
 gozon_tests::for_both_modes! {
     payments_dies_between_commit_and_acknowledgement = crate::crashes::payments_dies_between_commit_and_acknowledgement;

@@ -54,6 +54,7 @@
 
 mod eventually;
 pub mod http;
+pub mod link;
 pub mod measure;
 pub mod own_servers;
 pub mod processes;
