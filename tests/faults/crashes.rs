@@ -24,6 +24,14 @@ pub(crate) async fn the_relay_dies_between_confirm_and_delete(mode: Mode) -> Res
     dies_and_recovers(mode, Service::Orders, "outbox.confirmed=abort").await
 }
 
+pub(crate) async fn the_relay_dies_between_delete_and_its_next_message(mode: Mode) -> Result<()> {
+    dies_and_recovers(mode, Service::Orders, "outbox.deleted=abort").await
+}
+
+pub(crate) async fn payments_dies_when_it_has_acknowledged(mode: Mode) -> Result<()> {
+    dies_and_recovers(mode, Service::Payments, "inbox.acked=abort").await
+}
+
 async fn dies_and_recovers(mode: Mode, service: Service, place: &str) -> Result<()> {
     let mut shop = Plan::new(mode).failpoints(service, place).start().await?;
     let anna = shop.customer(10_000).await?;
