@@ -4,6 +4,7 @@ mod begins;
 mod commits;
 mod crashes;
 mod endings;
+mod paused;
 mod restarts;
 mod servers;
 

@@ -187,13 +187,33 @@ impl Process {
     /// # Errors
     /// When it has ended already.
     pub async fn terminate(&self) -> Result<()> {
+        self.signal("TERM").await
+    }
+
+    /// Sends SIGSTOP: it does nothing any more and does not know it.
+    ///
+    /// # Errors
+    /// When it has ended already.
+    pub async fn pause(&self) -> Result<()> {
+        self.signal("STOP").await
+    }
+
+    /// Sends SIGCONT: it goes on where it was paused.
+    ///
+    /// # Errors
+    /// When it has ended already.
+    pub async fn resume(&self) -> Result<()> {
+        self.signal("CONT").await
+    }
+
+    async fn signal(&self, name: &str) -> Result<()> {
         let id = self.child.id().context("it has ended already")?;
         // The shell's own `kill`: a minimal system has no other.
         let sent = Command::new("sh")
-            .args(["-c", &format!("kill -TERM {id}")])
+            .args(["-c", &format!("kill -{name} {id}")])
             .status()
             .await?;
-        ensure!(sent.success(), "SIGTERM could not be sent to {id}");
+        ensure!(sent.success(), "SIG{name} could not be sent to {id}");
         Ok(())
     }
 
