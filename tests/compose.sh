@@ -81,6 +81,8 @@ for service in gateway orders payments orders-db payments-db rabbitmq; do
   fi
   [ "$(docker compose exec -T "$service" id -u)" != 0 ] || fail "$service is root"
 done
+# BuildKit keeps what it builds on to itself.
+docker image inspect debian:trixie-slim >/dev/null 2>&1 || docker pull --quiet debian:trixie-slim
 base=$(docker image inspect --format '{{.Size}}' debian:trixie-slim)
 for service in gateway orders payments; do
   size=$(docker image inspect --format '{{.Size}}' "gozon-check-$service")

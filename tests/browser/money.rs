@@ -33,3 +33,24 @@ async fn a_currency_with_three_minor_digits_is_typed_sent_and_shown_exactly() ->
     ensure!(orders[0]["amount"] == 1_500, "{orders}");
     window.close().await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proposed_sum_says_what_it_fills_in() -> Result<()> {
+    let shop = Plan::new(Mode::Embedded)
+        .env("GOZON_CURRENCY", "KRW")
+        .start()
+        .await?;
+    let anna = shop.stranger();
+    anna.open_account().await?;
+    let window = Window::on(&shop).await?;
+    window.enter_as(&anna.name).await?;
+
+    window
+        .sees(".account .chips", "+₩15,000+₩75,000+₩150,000")
+        .await?;
+    window.press(".account .chip:first-child").await?;
+    window.press(".account form .primary").await?;
+    window.sees(".balance", "₩15,000").await?;
+    ensure!(anna.balance().await? == 15_000);
+    window.close().await
+}

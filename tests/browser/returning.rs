@@ -103,3 +103,73 @@ async fn an_order_whose_answer_was_lost_is_not_made_twice() -> Result<()> {
     window.sees(".balance", "₽69.50").await?;
     window.close().await
 }
+
+/// Keeps the answers to POSTs back until `window.letGo()`.
+const KEEP_ANSWERS: &str = "
+    const real = window.fetch;
+    window.kept = 0;
+    const open = new Promise((resolve) => { window.letGo = resolve; });
+    window.fetch = async (path, request) => {
+      const answer = await real(path, request);
+      if (request?.method === 'POST') {
+        window.kept += 1;
+        await open;
+      }
+      return answer;
+    };";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_comes_after_a_change_of_view_empties_the_form_that_is_shown() -> Result<()>
+{
+    let shop = Shop::start(Mode::Embedded).await?;
+    let anna = shop.customer(10_000).await?;
+    let window = Window::on(&shop).await?;
+    window.enter_as(&anna.name).await?;
+    window.session().run(KEEP_ANSWERS, json!([])).await?;
+    window.order("Tea", "10").await?;
+    window.write(".account [name=amount]", "5").await?;
+    window.press(".account form .primary").await?;
+    window.until("window.kept === 2").await?;
+
+    window.press(".tab:last-child").await?;
+    window.sees("h1", "Statement").await?;
+    window.press(".tab:first-child").await?;
+    let inputs = "[...document.querySelectorAll('.basket input, .account input')].map((input) => input.value)";
+    let all = |values: [&str; 3]| {
+        let values: std::collections::BTreeSet<_> = values.into();
+        format!(
+            "JSON.stringify({inputs}.toSorted()) === JSON.stringify({})",
+            json!(values)
+        )
+    };
+    window.until(&all(["10.00", "5.00", "Tea"])).await?;
+    window.session().run("window.letGo()", json!([])).await?;
+
+    window
+        .until(&format!("{inputs}.every((value) => value === '')"))
+        .await?;
+    window.newest_is("Tea", "FINISHED").await?;
+    window.sees(".balance", "₽95.00").await?;
+    let orders = anna.client.get("/orders").await?.json()?;
+    ensure!(orders.as_array().map(Vec::len) == Some(1), "{orders}");
+    window.close().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_part_of_the_shop_could_not_say_is_asked_again() -> Result<()> {
+    let mut shop = Shop::start(Mode::Production).await?;
+    let anna = shop.customer(10_000).await?;
+    shop.stop(Service::Payments, 0).await?;
+    let window = Window::on(&shop).await?;
+
+    // Orders is there, and with it the live line.
+    window.open(&format!("/#/u/{}", anna.name)).await?;
+    window.is_live().await?;
+    window.sees(".account", "could not be read").await?;
+    shop.restart(Service::Payments, 0).await?;
+
+    window.sees(".balance", "₽100.00").await?;
+    window.order("Tea", "10").await?;
+    window.newest_is("Tea", "FINISHED").await?;
+    window.close().await
+}

@@ -47,16 +47,8 @@ export class Account extends EventTarget {
   }
 
   async #send(path, body, unsure) {
-    const key = this.#intentions.key(path, body);
-    try {
-      const answer = await this.#api.post(path, body, key, unsure);
-      this.#intentions.close(path);
-      return answer.body;
-    } catch (error) {
-      // A refusal changed nothing: the next attempt is another request.
-      if (error instanceof Refused && error.status < 500) this.#intentions.close(path);
-      throw error;
-    }
+    const send = (key) => this.#api.post(path, body, key, unsure);
+    return (await this.#intentions.carryOut(path, body, send)).body;
   }
 
   #lacks() {

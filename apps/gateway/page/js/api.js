@@ -16,6 +16,11 @@ export class Refused extends Error {
     this.status = status;
     this.problem = problem;
   }
+
+  /** Whether it says that the work was not done, and not "perhaps" or "not now". */
+  get isFinal() {
+    return this.status < 500 && !mayPass(this);
+  }
 }
 
 /** No answer came: nobody knows whether the request arrived. */

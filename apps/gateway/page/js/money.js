@@ -26,11 +26,11 @@ export function decimal(minor, currency) {
   return `${sign}${text.slice(0, -digits)}.${text.slice(-digits)}`;
 }
 
-/** As people read it, with the currency: "€24.90", "24,90 €". */
-export function format(minor, currency, locale, { plus = false } = {}) {
+/** As people read it, with the currency: "€24.90", "24,90 €"; whole ones also as "€25". */
+export function format(minor, currency, locale, { plus = false, whole = false } = {}) {
   const value = BigInt(minor);
-  const digits = digitsOf(currency);
   const [major, fraction = ""] = decimal(value < 0n ? -value : value, currency).split(".");
+  const digits = whole && /^0*$/.test(fraction) ? 0 : digitsOf(currency);
   const formatter = new Intl.NumberFormat(locale, {
     style: "currency",
     currency,

@@ -18,6 +18,8 @@ export class Orders extends EventTarget {
   #byId = new Map();
   /** The newest orders as last read. */
   #page = [];
+  /** The last order of the pages that were read one after the other. */
+  #oldest = "";
 
   constructor(api, intentions) {
     super();
@@ -27,9 +29,13 @@ export class Orders extends EventTarget {
     this.next = null;
   }
 
-  /** Newest first: ids are UUIDv7, which sort by time. */
+  /**
+   * Newest first: ids are UUIDv7, which sort by time. Without what was read by
+   * itself beyond the pages: between it and them others are missing.
+   */
   list() {
-    return [...this.#byId.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
+    const listed = [...this.#byId.values()].filter(({ id }) => this.next === null || id >= this.#oldest);
+    return listed.sort((a, b) => (a.id < b.id ? 1 : -1));
   }
 
   get(id) {
@@ -53,7 +59,10 @@ export class Orders extends EventTarget {
     // More has happened meanwhile than one page holds: begin again, so that
     // the list has no hole.
     if (gap) this.#byId.clear();
-    if (!this.loaded || gap) this.next = next;
+    if (!this.loaded || gap) {
+      this.next = next;
+      this.#oldest = oldest ?? "";
+    }
     this.loaded = true;
     this.#takeAll(body);
   }
@@ -63,6 +72,7 @@ export class Orders extends EventTarget {
     if (this.next === null) return;
     const { body, next } = await this.#api.get(this.next);
     this.next = next;
+    this.#oldest = body.at(-1)?.id ?? this.#oldest;
     this.#takeAll(body);
   }
 
@@ -80,16 +90,10 @@ export class Orders extends EventTarget {
 
   async place(minor, description, unsure) {
     const body = `{"amount":${minor},"description":${JSON.stringify(description)}}`;
-    const key = this.#intentions.key("/orders", body);
-    try {
-      const answer = await this.#api.post("/orders", body, key, unsure);
-      this.#intentions.close("/orders");
-      this.#take(answer.body);
-      return this.#byId.get(answer.body.id);
-    } catch (error) {
-      if (error instanceof Refused && error.status < 500) this.#intentions.close("/orders");
-      throw error;
-    }
+    const send = (key) => this.#api.post("/orders", body, key, unsure);
+    const answer = await this.#intentions.carryOut("/orders", body, send);
+    this.#take(answer.body);
+    return this.#byId.get(answer.body.id);
   }
 
   /**

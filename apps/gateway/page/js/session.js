@@ -2,11 +2,14 @@
 // true.
 
 import { Account } from "./account.js";
-import { Api, Unreachable } from "./api.js";
+import { Api, Refused, Unreachable } from "./api.js";
 import { coalesced } from "./coalesced.js";
 import { Intentions } from "./intentions.js";
 import { LiveSocket } from "./socket.js";
 import { Orders } from "./orders.js";
+
+/** Between two attempts to read what the shop could not say just now. */
+const PAUSE = { first: 1_000, most: 30_000 };
 
 /**
  * Events: `settled` with an order; `refresh` when what else was read may be
@@ -38,12 +41,14 @@ export class Session extends EventTarget {
 
   end() {
     this.ended = true;
+    clearTimeout(this.#again);
     this.socket.stop();
   }
 
   /**
    * Reads something; without an answer the line is doubted, and reading happens
-   * again when it is back. `true` when it was read.
+   * again when it is back; when the shop cannot say it now, after a pause. `true`
+   * when it was read.
    */
   async attempt(read) {
     try {
@@ -52,6 +57,7 @@ export class Session extends EventTarget {
     } catch (error) {
       if (this.ended) return false;
       if (error instanceof Unreachable) this.socket.doubt();
+      if (error instanceof Refused && !error.isFinal) this.#readLater();
       this.dispatchEvent(new CustomEvent("trouble", { detail: error }));
       return false;
     }
@@ -84,9 +90,24 @@ export class Session extends EventTarget {
     this.dispatchEvent(new Event("refresh"));
   }
 
-  #caughtUp() {
-    this.attempt(() => this.account.refresh());
-    this.attempt(() => this.orders.catchUp());
+  async #caughtUp() {
+    const reads = [() => this.account.refresh(), () => this.orders.catchUp()];
     this.dispatchEvent(new Event("refresh"));
+    const read = await Promise.all(reads.map((one) => this.attempt(one)));
+    if (read.every(Boolean)) this.#pause = PAUSE.first;
+  }
+
+  #again = null;
+  #pause = PAUSE.first;
+
+  /** The line may be live while a part of the shop is not there. */
+  #readLater() {
+    if (this.#again !== null) return;
+    const pause = this.#pause * (0.75 + Math.random() / 2);
+    this.#pause = Math.min(this.#pause * 2, PAUSE.most);
+    this.#again = setTimeout(() => {
+      this.#again = null;
+      this.#caughtUp();
+    }, pause);
   }
 }

@@ -21,7 +21,7 @@ export function account(session) {
     balance.classList.toggle("unknown", !open);
     if (shown === account.state) return;
     shown = account.state;
-    if (open) below.replaceChildren(topUp(session));
+    if (open) below.replaceChildren(topUp(session, ears));
     else if (account.state === "none") below.replaceChildren(opening(session));
   };
   ears.on(account, "change", show);
@@ -43,7 +43,7 @@ function opening(session) {
   return root;
 }
 
-function topUp(session) {
+function topUp(session, ears) {
   const { account, drafts, intentions } = session;
   const { currency } = account;
   const amount = moneyField({ name: "amount", label: t("account.amount"), currency });
@@ -60,8 +60,8 @@ function topUp(session) {
       amount.clear();
       self.relabel();
     };
-    const text = format(minor, currency, locale()).replace(/([.,])0+(?=\D*$)/, "");
-    return h("button", { class: "chip", type: "button", onclick: fill }, `+${text}`);
+    const text = format(minor, currency, locale(), { plus: true, whole: true });
+    return h("button", { class: "chip", type: "button", onclick: fill }, text);
   });
   const self = form({
     label: t("account.topup"),
@@ -78,6 +78,13 @@ function topUp(session) {
     },
   });
   if (lost !== null) self.say(t("form.pending"));
+  // The answer may come to the form that was shown before this one.
+  ears.on(intentions, "closed", ({ detail }) => {
+    if (detail.key !== lost?.key) return;
+    self.say("");
+    const stands = amount.peek() === BigInt(JSON.parse(lost.body).amount);
+    if (detail.done && stands) amount.input.value = drafts.topUp = "";
+  });
   const isOpen = account.balance === 0n || amount.input.value !== "";
   const summary = h("summary", { class: "button" }, t("account.topup"));
   const root = h("details", { class: "topup", open: isOpen }, summary, self.root);

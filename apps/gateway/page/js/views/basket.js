@@ -17,7 +17,7 @@ export function basket(session) {
   const show = () => {
     if (shown === account.state) return;
     shown = account.state;
-    if (account.state === "open") inside.replaceChildren(wish(session));
+    if (account.state === "open") inside.replaceChildren(wish(session, ears));
     else inside.replaceChildren(h("p", { class: "muted waiting" }, account.state === "none" ? t("order.needs_account") : ""));
   };
   ears.on(account, "change", show);
@@ -25,7 +25,7 @@ export function basket(session) {
   return { root, close: ears.close };
 }
 
-function wish(session) {
+function wish(session, ears) {
   const { account, orders, drafts, intentions } = session;
   const { currency } = account;
   const description = field({ name: "description", label: t("order.description"), maxlength: 1000 });
@@ -82,5 +82,14 @@ function wish(session) {
     self.relabel();
   });
   if (lost !== null) self.say(t("form.pending"));
+  // The answer may come to the form that was shown before this one.
+  ears.on(intentions, "closed", ({ detail }) => {
+    if (detail.key !== lost?.key) return;
+    self.say("");
+    const { description: what, amount: minor } = JSON.parse(lost.body);
+    const stands = description.input.value === what && amount.peek() === BigInt(minor);
+    if (detail.done && stands) fill("", "");
+    self.relabel();
+  });
   return self.root;
 }
