@@ -6,6 +6,10 @@ use gozon_sqlx::{Database, Db, Migrations};
 use crate::store::{InboxStore, Marks, RequestStore};
 
 /// A database that an inbox runs on: where its adapters come from.
+///
+/// What is asked of an adapter (order, locks, concurrency, errors) stands at its
+/// contract: [`Marks`], [`RequestStore`], [`InboxStore`]. They hold no state, so that
+/// each call may make a new one.
 pub trait InboxDatabase: Database {
     /// The inbox's tables.
     const MIGRATIONS: Migrations;

@@ -12,7 +12,9 @@ use crate::{
     NewAccount, PastBalance, RecordedChange, Side, TransferId,
 };
 
-/// A database that has an adapter here.
+/// A database that has an adapter here. What is asked of the adapter (locks, order,
+/// concurrency, errors) stands at [`LedgerStore`]. It holds no state, so that each
+/// call may make a new one.
 pub trait LedgerDatabase: Database {
     /// The ledger's tables.
     const MIGRATIONS: Migrations;

@@ -109,6 +109,10 @@ pub struct Archived {
 /// message is *held*, to be tried at once; it is never made ready, or one of its
 /// followers could overtake it. **Concurrency.** Safe to call from many tasks and
 /// processes; of two decisions about one dead letter the first counts.
+/// **Cancellation.** A dropped decision was taken and recorded, or neither; the
+/// decisions tell which, and asking again is harmless. **Errors.** Of class `Retry`
+/// likewise. A row that cannot be read is a [`DbError::Unsuitable`], and no other
+/// row of the same page is answered then.
 #[async_trait]
 pub trait OutboxDesk: Send + Sync {
     /// Dead letters in order of their numbers.

@@ -240,6 +240,13 @@ impl<D: OutboxDatabase> std::fmt::Debug for Outbox<D> {
 /// A database that an outbox can live in: what joins a caller's transaction.
 ///
 /// Implemented by [`gozon_sqlx::Postgres`] and [`gozon_sqlx::Sqlite`].
+///
+/// What takes `tx` works in the caller's transaction: a rollback undoes it, and after
+/// an error or a dropped future the transaction is to be rolled back. Safe to call
+/// from many tasks at once, each with a transaction of its own; those that append the
+/// same keys wait for each other's end, for as long as the connection's lock timeout
+/// allows. **Errors.** Of class `Retry` (no connection, a deadlock, a lock not had in
+/// time) the whole transaction may be repeated; others are for a person.
 #[async_trait]
 pub trait OutboxDatabase: Database {
     /// The schema of the outbox.

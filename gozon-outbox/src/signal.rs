@@ -25,13 +25,19 @@ const LIMIT: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Where a side connection comes from.
+///
+/// Signals are hints: whoever hears none polls. So nothing is lost by an error;
+/// the caller connects again after a pause. Each call is given up after 5 s and its
+/// connection dropped, which closes it. Safe to call from many tasks at once.
 #[async_trait]
 pub trait Signals: Send + Sync {
     /// Opens a connection that belongs to no pool and listens from now on.
     async fn connect(&self) -> Result<Box<dyn Signal>, DbError>;
 }
 
-/// A side connection between the processes that share an outbox.
+/// A side connection between the processes that share an outbox. Used by one task,
+/// one call at a time; never within anybody's transaction. Dropping it closes it.
+/// After an error it is not used again.
 #[async_trait]
 pub trait Signal: Send {
     /// Tells every process that these partitions have new messages; with none,

@@ -205,7 +205,9 @@ pub struct OutboxStats {
 /// overtakes a write that is under way, so that what was written about a
 /// partition is seen by its next owner. **Concurrency.** Safe to call from many tasks.
 /// **Cancellation.** A dropped call may or may not have happened; every call
-/// may be repeated.
+/// may be repeated. **Errors.** Of class `Retry`: as after a dropped call; the
+/// relay asks again, with growing pauses. Of any other class: no repeat would
+/// help, and the relay ends with it.
 #[async_trait]
 pub trait OutboxStore: Send + Sync {
     /// How many partitions the outbox has.

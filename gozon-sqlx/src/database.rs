@@ -7,7 +7,8 @@ use sqlx::migrate::{Migrate, MigrateError};
 use crate::DbError;
 
 /// A database that Gozon runs on. Chosen by one `match` in `main`; the only
-/// type parameter that names a database.
+/// type parameter that names a database. A marker: it has no value and no state, and
+/// what is called through it may be called from many tasks at once.
 pub trait Database: fmt::Debug + Send + Sync + Sized + 'static {
     /// The sqlx driver.
     type Driver: sqlx::Database<Connection = Self::Tx>;

@@ -64,14 +64,15 @@ async fn wait_for_turn(session: &mut PgConnection) -> Result<(), MigrateError> {
     }
 }
 
-/// How [`connect`] builds a pool.
+/// How [`connect`] builds a pool. Beside what is set here, the server ends a
+/// transaction that idles for 30 s: the net below one that somebody forgot.
 #[derive(Debug, Clone)]
 pub struct PoolSettings {
     /// Connections at most; at least 2 where a relay or a consumer runs beside
     /// requests. Default 10.
     pub max_connections: u32,
     /// How long a caller waits for a connection before its call fails with
-    /// class `Retry`. Default 5 s.
+    /// class `Retry`; above 0. Default 5 s.
     pub acquire_timeout: Duration,
     /// The longest statement; the server cancels it then, class `Retry`. In
     /// milliseconds at the server; zero: no limit. The steps of a schema have
@@ -83,7 +84,7 @@ pub struct PoolSettings {
     /// The schema to work in, created if missing; `None` for the server's
     /// `search_path`. Letters, digits and underscores, 63 at most. Default none.
     pub schema: Option<String>,
-    /// What `pg_stat_activity` shows. Default `gozon`.
+    /// What `pg_stat_activity` shows; the server cuts it at 63 bytes. Default `gozon`.
     pub application_name: String,
 }
 

@@ -27,7 +27,14 @@ pub use error::PosterError;
 #[async_trait]
 pub trait PostBatch: Send + Sync {
     /// Posts the transfers in a transaction of their own, in order; one outcome
-    /// per transfer. See [`crate::Ledger::post`].
+    /// per transfer. See [`crate::Ledger::post`]. A [`Poster`] calls it from one task,
+    /// for one batch at a time. After a dropped future the batch is posted as a whole
+    /// or not at all: nobody is told, and a repeat with the same ids finds out.
+    ///
+    /// # Errors
+    /// Nothing was posted, or nobody knows. After [`LedgerError::Contention`] the
+    /// poster asks again, with pauses; in an outage it tells every caller so; after
+    /// anything else it posts the calls one by one, so that none takes others down.
     async fn post_batch(&self, transfers: &[Transfer]) -> Result<Outcomes, LedgerError>;
 }
 

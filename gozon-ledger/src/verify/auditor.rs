@@ -11,14 +11,14 @@ use crate::{Books, ConfigError, LedgerError, metrics};
 /// How an [`Auditor`] works.
 #[derive(Debug, Clone)]
 pub struct AuditorConfig {
-    /// What one slice may do. Default 1,000 rows, 100 ms.
+    /// What one slice may do, a row at least. Default 1,000 rows, 100 ms.
     pub slice: VerifyBudget,
     /// Of the time, how much is spent on reading, in percent, 1 to 100: after a
     /// slice it pauses accordingly. Default 1.
     pub load: u32,
-    /// The shortest pause. Default 100 ms.
+    /// The shortest pause, above 0. Default 100 ms.
     pub min_pause: Duration,
-    /// The longest pause, also after an error. Default 1 min.
+    /// The longest pause, also after an error; not below `min_pause`. Default 1 min.
     pub max_pause: Duration,
 }
 
