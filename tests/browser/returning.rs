@@ -127,6 +127,7 @@ async fn an_answer_that_comes_after_a_change_of_view_empties_the_form_that_is_sh
     window.enter_as(&anna.name).await?;
     window.session().run(KEEP_ANSWERS, json!([])).await?;
     window.order("Tea", "10").await?;
+    window.press(".account summary").await?;
     window.write(".account [name=amount]", "5").await?;
     window.press(".account form .primary").await?;
     window.until("window.kept === 2").await?;
