@@ -40,8 +40,6 @@ const REPEATS: usize = 1;
 /// How long our own questions to a service may take; a readiness check gives
 /// up after two seconds.
 const ASK_TIMEOUT: Duration = Duration::from_millis(1_800);
-/// How long the answer to whether a service is ready is good for.
-const READINESS: Duration = Duration::from_millis(250);
 /// The longest answer to a question of our own, in bytes.
 const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
 
@@ -126,7 +124,7 @@ impl Upstream {
             admission: Admission::new(limits),
             client,
             response_timeout: limits.response_timeout,
-            readiness: Shared::new(READINESS),
+            readiness: Shared::new(),
         }
     }
 
