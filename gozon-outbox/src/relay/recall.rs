@@ -34,16 +34,22 @@ impl Engine {
         if keys.is_empty() && !behind {
             return false;
         }
-        let (named, swept) = if behind {
-            let mut partitions = self.lanes.partitions_of(&keys);
+        let mut partitions = self.lanes.partitions_of(&keys);
+        if behind {
             partitions.extend(self.lanes.left());
             partitions.extend(self.recalling.iter().map(|from| from.partition));
-            (Vec::new(), Swept::Behind(partitions))
-        } else {
-            (keys.clone(), Swept::Keys(keys))
+        }
+        // No other is swept: these alone are given up when nobody knows whether it
+        // was done, and the leases of the others are free to be renewed.
+        let mut leases = self.territory.writable();
+        leases
+            .held
+            .retain(|lease| partitions.contains(&lease.partition));
+        let (named, swept) = match behind {
+            true => (Vec::new(), Swept::Behind(partitions)),
+            false => (keys.clone(), Swept::Keys(keys)),
         };
         let (store, bound) = (Arc::clone(&self.store), self.store_timeout());
-        let leases = self.territory.writable();
         self.jobs.spawn(async move {
             let result = jobs::bounded(bound, store.sweep(&leases, &named)).await;
             Done::Swept(swept, result)
