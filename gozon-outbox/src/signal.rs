@@ -27,7 +27,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Where a side connection comes from.
 ///
 /// Signals are hints: whoever hears none polls. So nothing is lost by an error;
-/// the caller connects again after a pause. Each call is given up after 5 s and its
+/// the caller connects again after a pause. Each call but [`Signal::heard`], which
+/// waits for as long as nobody says anything, is given up after 5 s and its
 /// connection dropped, which closes it. Safe to call from many tasks at once.
 #[async_trait]
 pub trait Signals: Send + Sync {

@@ -11,14 +11,14 @@ use crate::{AccountId, TransferId};
 /// either; at least one page is read, so that every slice gets on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerifyBudget {
-    /// Accounts, entries and transfers to read, at least 1. Default 10,000.
+    /// Accounts, entries and transfers to read; 0 counts as 1. Default 10,000.
     ///
     /// One step counts little and reads more: at its beginning a round sums the
     /// counters of all accounts, in one statement, since sums of parts that were
     /// read at different moments prove nothing.
     pub rows: u64,
-    /// How long to read: no statement begins after it, and one that runs is not cut
-    /// short. Zero: one step, whatever it takes. Default 1 s.
+    /// How long to read: no step begins after it, and one that runs, of a few
+    /// statements, is not cut short. Zero: one step, whatever it takes. Default 1 s.
     pub time: Duration,
 }
 
