@@ -63,9 +63,9 @@ fn envelope(arrived: &Arrived) -> Result<Envelope, String> {
     let message_id = properties.message_id().as_ref().map(|id| id.as_str());
     let id = required("id", take("id").or_else(|| message_id.map(str::to_owned)))?;
     let time = match take("time") {
-        Some(text) => OffsetDateTime::parse(&text, &Rfc3339)
-            .map_err(|error| format!("time {text:?} cannot be read: {error}"))?
-            .to_offset(time::UtcOffset::UTC),
+        Some(text) => {
+            utc(&text).map_err(|error| format!("time {text:?} cannot be read: {error}"))?
+        }
         // `time` is optional in CloudEvents.
         None => properties
             .timestamp()
@@ -88,18 +88,21 @@ fn envelope(arrived: &Arrived) -> Result<Envelope, String> {
         causation_id: take("causationid"),
         traceparent: take("traceparent"),
         tracestate: take("tracestate"),
-        published_at: take("publishedtime").and_then(|text| extension_time(&text)),
+        // An extension may mean something else to a producer that is not ours, which
+        // is no reason to refuse its message.
+        published_at: take("publishedtime").and_then(|text| utc(&text).ok()),
         received_at: None,
         source,
         data: arrived.data.clone(),
     })
 }
 
-/// An extension may mean something else to a producer that is not ours, which is
-/// no reason to refuse its message.
-fn extension_time(text: &str) -> Option<OffsetDateTime> {
-    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    Some(time.to_offset(time::UtcOffset::UTC))
+/// Checked: the last hours of the year 9999 are in another year in UTC, which no
+/// time here can say.
+fn utc(text: &str) -> Result<OffsetDateTime, String> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|error| error.to_string())?;
+    time.checked_to_offset(time::UtcOffset::UTC)
+        .ok_or_else(|| "it is beyond the year 9999 in UTC".to_owned())
 }
 
 /// The CloudEvents attributes among the headers, by lower-case name without
@@ -412,5 +415,16 @@ mod tests {
                 .contains("yesterday")
         );
         message(arrived(&FOREIGN, b"{}"));
+    }
+
+    #[test]
+    fn a_time_beyond_the_last_year_is_malformed_and_no_panic() {
+        const END: &str = "9999-12-31T23:59:59-01:00";
+        let with = |name| [FOREIGN.as_slice(), &[(name, END)]].concat();
+
+        let reason = malformed(arrived(&with("ce-time"), b"{}")).reason;
+        assert!(reason.contains(END) && reason.contains("9999"), "{reason}");
+        let read = message(arrived(&with("ce-publishedtime"), b"{}"));
+        assert_eq!(read.published_at, None);
     }
 }
