@@ -23,6 +23,7 @@ gozon_inbox::inbox_conformance!(database());
 
 mod broken;
 mod lock_timeout;
+mod occupied;
 mod ordered;
 mod outage;
 mod retention;
